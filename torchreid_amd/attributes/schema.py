@@ -1,0 +1,99 @@
+"""What a list of attributes means: names, exclusive groups and human words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torchreid_amd.errors import InputError, unknown_name
+
+UNKNOWN = -1  #: label of an attribute nobody annotated; 0 is "no", 1 is "yes"
+
+
+@dataclass(frozen=True)
+class AttributeSchema:
+    """The M attributes of a data set, in a fixed order.
+
+    Attributes:
+        name: name of the set, e.g. ``'market1501'``.
+        attributes: the M names, in the order of every label vector and map.
+        groups: named groups of mutually exclusive attributes (colours of the upper body).
+            A person has at most one of them, or none, or rarely several.
+        words: for an attribute, what "yes" and what "no" means to a reader.
+
+    Raises:
+        InputError: a name stands twice, or a group or a word names an unknown attribute.
+    """
+
+    name: str
+    attributes: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.attributes:
+            raise InputError(f"attribute set {self.name!r} is empty; give at least one attribute")
+        twice = sorted({a for a in self.attributes if self.attributes.count(a) > 1})
+        if twice:
+            raise InputError(f"attribute set {self.name!r} names {twice[0]!r} twice; names must differ")
+        for attribute in [a for g in self.groups.values() for a in g] + list(self.words):
+            self.index(attribute)
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def index(self, attribute: str) -> int:
+        """Position of an attribute; an unknown name is an InputError with the nearest one."""
+        if attribute not in self.attributes:
+            raise unknown_name(f"attribute of {self.name!r}", attribute, self.attributes)
+        return self.attributes.index(attribute)
+
+    def group_indices(self) -> list[list[int]]:
+        """Positions of the members of each exclusive group."""
+        return [[self.index(a) for a in members] for members in self.groups.values()]
+
+    def say(self, attribute: str, yes: bool = True) -> str:
+        """The attribute in words: what "yes" (or "no") means."""
+        given = self.words.get(attribute)
+        if given is None:
+            return attribute if yes else f"no {attribute}"
+        return given[0] if yes else given[1]
+
+    def select(self, attributes: Sequence[str], name: str = "") -> AttributeSchema:
+        """The schema of some of the attributes, in the order given."""
+        for attribute in attributes:
+            self.index(attribute)
+        kept = set(attributes)
+        groups = {g: tuple(a for a in m if a in kept) for g, m in self.groups.items()}
+        return AttributeSchema(
+            name or self.name,
+            tuple(attributes),
+            {g: m for g, m in groups.items() if len(m) > 1},
+            {a: w for a, w in self.words.items() if a in kept},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary; :meth:`from_dict` reads it back."""
+        return {
+            "name": self.name,
+            "attributes": list(self.attributes),
+            "groups": {g: list(m) for g, m in self.groups.items()},
+            "words": {a: list(w) for a, w in self.words.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> AttributeSchema:
+        """Read what :meth:`to_dict` wrote; missing groups and words are empty."""
+        try:
+            return cls(
+                str(data["name"]),
+                tuple(str(a) for a in data["attributes"]),
+                {str(g): tuple(str(a) for a in m) for g, m in data.get("groups", {}).items()},
+                {str(a): (str(w[0]), str(w[1])) for a, w in data.get("words", {}).items()},
+            )
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise InputError(
+                f"attribute schema is malformed ({type(error).__name__}: {error}); expected "
+                "{'name': …, 'attributes': […], 'groups': {…}, 'words': {attribute: [yes, no]}}"
+            ) from None

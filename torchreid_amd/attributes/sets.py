@@ -1,0 +1,68 @@
+"""The attribute sets of Market-1501 and DukeMTMC-reID, in the order AMD uses.
+
+Annotations: Lin et al., *Improving Person Re-identification by Attribute and Identity
+Learning*, Pattern Recognition 2019. Order: Chen et al., ICCV 2021 (``age`` is left out).
+"""
+
+from __future__ import annotations
+
+from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.registry import register_attributes
+
+_UPPER = "upper-body colour"
+_LOWER = "lower-body colour"
+
+
+def _schema(name: str, order: str, words: dict[str, tuple[str, str]]) -> AttributeSchema:
+    attributes = tuple(order.split())
+    upper = tuple(a for a in attributes if a.startswith("up") and a != "up")
+    lower = tuple(a for a in attributes if a.startswith("down") and a != "down")
+    colours = {
+        a: (f"{a.removeprefix(part)} {body} body", f"{body} body not {a.removeprefix(part)}")
+        for part, body, group in (("up", "upper", upper), ("down", "lower", lower))
+        for a in group
+    }
+    return AttributeSchema(name, attributes, {_UPPER: upper, _LOWER: lower}, words | colours)
+
+
+_CARRIED = {
+    "backpack": ("backpack", "no backpack"),
+    "bag": ("bag", "no bag"),
+    "handbag": ("handbag", "no handbag"),
+    "hat": ("hat", "no hat"),
+    "gender": ("female", "male"),
+}
+
+
+@register_attributes
+def market1501() -> AttributeSchema:
+    """26 attributes of Market-1501. Yes means short for ``up`` and ``down``, pants for ``clothes``."""
+    return _schema(
+        "market1501",
+        "backpack bag clothes down downblack downblue downbrown downgray downgreen downpink "
+        "downpurple downwhite downyellow gender hair handbag hat up upblack upblue upgray upgreen "
+        "uppurple upred upwhite upyellow",
+        _CARRIED
+        | {
+            "clothes": ("pants", "dress or skirt"),
+            "down": ("short lower body", "long lower body"),
+            "hair": ("long hair", "short hair"),
+            "up": ("short sleeves", "long sleeves"),
+        },
+    )
+
+
+@register_attributes
+def dukemtmcreid() -> AttributeSchema:
+    """23 attributes of DukeMTMC-reID. Yes means long for ``top``, light for ``shoes``."""
+    return _schema(
+        "dukemtmcreid",
+        "backpack bag boots downblack downblue downbrown downgray downgreen downred downwhite "
+        "gender handbag hat shoes top upblack upblue upbrown upgray upgreen uppurple upred upwhite",
+        _CARRIED
+        | {
+            "boots": ("boots", "no boots"),
+            "shoes": ("light shoes", "dark shoes"),
+            "top": ("long upper body", "short upper body"),
+        },
+    )

@@ -1,0 +1,29 @@
+"""The one exception that means "what you gave cannot be used"."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Bad input from the user.
+
+    The message is one line: what was given, what was expected, what to do. The command
+    line prints it without a traceback and exits with code 2.
+    """
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
+    """An error for a name that is not registered, with the nearest known name.
+
+    Args:
+        kind: what the name stands for, e.g. ``'attribute set'``.
+        given: the unknown name.
+        known: every name that would have been accepted.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    shown = ", ".join(names[:60]) + (f", … ({len(names)} in all)" if len(names) > 60 else "")
+    return InputError(f"unknown {kind} {given!r}{hint} known: {shown or 'none'}")

@@ -1,0 +1,131 @@
+"""One registry for heads, losses, targets, attribute sets and datasets.
+
+In the manner of timm: a decorated function or class *is* the registration, and the name
+comes from the function. Third parties add to it through the entry-point group
+``torchreid_amd.plugins``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from torchreid_amd.errors import InputError, unknown_name
+
+T = TypeVar("T")
+PLUGIN_GROUP = "torchreid_amd.plugins"
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sort key under which ``x2`` comes before ``x10``."""
+    return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in re.split(r"(\d+)", name) if p]
+
+
+class Registry(Generic[T]):
+    """Names and what they stand for.
+
+    Args:
+        kind: what the entries are, in the singular; it appears in error messages.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, T] = {}
+
+    def register(self, entry: Any = None, *, name: str = "", override: bool = False) -> Any:
+        """Register a function or class under its own name; a decorator, bare or called.
+
+        Args:
+            entry: the function or class.
+            name: the name to use instead of ``entry.__name__``.
+            override: replace an entry of the same name instead of refusing.
+
+        Raises:
+            InputError: the name is taken and ``override`` is false.
+        """
+
+        def add(item: Any) -> Any:
+            self.add(name or item.__name__, item, override=override)
+            return item
+
+        return add if entry is None else add(entry)
+
+    def add(self, name: str, entry: T, *, override: bool = False) -> None:
+        """Register ``entry`` as ``name``; see :meth:`register`."""
+        taken = self._entries.get(name)
+        if taken is not None and taken is not entry and not override:
+            raise InputError(
+                f"{self.kind} {name!r} is already registered; choose another name or pass override=True"
+            )
+        self._entries[name] = entry
+
+    def remove(self, name: str) -> None:
+        """Forget ``name``."""
+        self[name]
+        del self._entries[name]
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._entries:
+            raise unknown_name(self.kind, name, self.list())
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.list())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def list(self, pattern: str = "*") -> list[str]:
+        """Registered names that match a wildcard pattern, in natural order."""
+        return sorted(fnmatch.filter(self._entries, pattern), key=natural_key)
+
+
+heads: Registry[Any] = Registry("head")
+losses: Registry[Any] = Registry("loss")
+targets: Registry[Any] = Registry("target")
+attribute_sets: Registry[Any] = Registry("attribute set")
+datasets: Registry[Any] = Registry("dataset")
+
+register_head = heads.register
+register_loss = losses.register
+register_attributes = attribute_sets.register
+register_dataset = datasets.register
+
+list_heads = heads.list
+list_losses = losses.list
+list_targets = targets.list
+list_attributes = attribute_sets.list
+list_datasets = datasets.list
+
+
+def load_plugins() -> dict[str, Exception]:
+    """Load every entry point of the group ``torchreid_amd.plugins``.
+
+    An entry point names a module (importing it registers its components) or a function
+    (called without arguments). One that fails is reported by name in a warning and does not
+    stop the others.
+
+    Returns:
+        The failures, by entry-point name.
+    """
+    failed: dict[str, Exception] = {}
+    for point in entry_points(group=PLUGIN_GROUP):
+        try:
+            loaded: Callable[[], Any] | Any = point.load()
+            if callable(loaded):
+                loaded()
+        except Exception as error:  # a plug-in is foreign code: anything may come out of it
+            failed[point.name] = error
+            warnings.warn(
+                f"torchreid_amd plug-in {point.name!r} ({point.value}) could not be loaded: "
+                f"{type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+    return failed
