@@ -14,6 +14,11 @@ from typing import Any
 
 import torch
 
+from torchreid_amd.errors import unknown_name
+from torchreid_amd.registry import natural_key
+
+PREFIX = "amd_"  #: of the factory names that build a target with its interpreter
+
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -52,3 +57,71 @@ def torchreid() -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Cython evaluation")
         return importlib.import_module("torchreid")
+
+
+def model_factory() -> dict[str, Any]:
+    """torchreid's dictionary of model constructors; a private global of ``torchreid.models``."""
+    factory: dict[str, Any] = getattr(torchreid().models, "__model_factory")  # noqa: B009
+    return factory
+
+
+def build_model(name: str, **kwargs: Any) -> torch.nn.Module:
+    """A model of torchreid's factory.
+
+    Args:
+        name: its name, e.g. ``'osnet_x0_25'``.
+        **kwargs: ``num_classes`` (default 1000), ``loss``, ``pretrained`` (default False), ``use_gpu``.
+
+    Raises:
+        InputError: no model has that name.
+    """
+    factory = model_factory()
+    if name not in factory:
+        raise unknown_name("model", name, sorted(factory, key=natural_key))
+    options = {"num_classes": 1000, "loss": "softmax", "pretrained": False, "use_gpu": False} | kwargs
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The pretrained weights")
+        model: torch.nn.Module = factory[name](**options)
+    return model
+
+
+def model_name(model: torch.nn.Module) -> str:
+    """The factory name under which torchreid builds this very architecture, or ``''``.
+
+    Names whose models are of the same class are built without weights (on the meta device), and
+    the shapes of all weights but the classifier's are compared.
+    """
+    shapes = _shapes(model)
+    kind = f"{type(model).__module__}.{type(model).__name__}"
+    for name, make in model_factory().items():
+        if name.startswith(PREFIX) or getattr(make, "__module__", "") != type(model).__module__:
+            continue
+        with torch.device("meta"):
+            try:
+                other = make(num_classes=1, loss="softmax", pretrained=False, use_gpu=False)
+            except Exception:  # a constructor that computes with its weights cannot be built so
+                continue
+        if f"{type(other).__module__}.{type(other).__name__}" == kind and _shapes(other) == shapes:
+            return name
+    return ""
+
+
+def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
+    return {k: v.shape for k, v in model.state_dict().items() if "classifier" not in k}
+
+
+def image_dataset_class(name: str) -> Any:
+    """The class torchreid builds the image data set ``name`` from.
+
+    Raises:
+        InputError: no data set has that name.
+    """
+    classes = _image_datasets()
+    if name not in classes:
+        raise unknown_name("dataset", name, classes)
+    return classes[name]
+
+
+def _image_datasets() -> dict[str, Any]:
+    registered: dict[str, Any] = torchreid().data.register_image_dataset.__globals__["__image_datasets"]
+    return registered

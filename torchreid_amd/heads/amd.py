@@ -1,0 +1,48 @@
+"""The interpreter of AMD: its own copy of the later stages, then the decomposition head.
+
+Attribute-guided Metric Distillation, Chen et al., ICCV 2021, section 3.2,
+https://arxiv.org/abs/2103.01451
+"""
+
+from __future__ import annotations
+
+import copy
+
+from torch import Tensor, nn
+
+from torchreid_amd.errors import unknown_name
+from torchreid_amd.heads.decomposition import DecompositionHead
+from torchreid_amd.registry import register_head
+from torchreid_amd.targets.target import Target
+
+_INITS = ("target", "fresh")
+
+
+@register_head(name="amd")
+class AMDHead(nn.Module):
+    """Maps from a trainable copy of the target's body.
+
+    Args:
+        target: the frozen target; its stem is shared, its body copied.
+        attributes: M.
+        channels: C of the target's feature map.
+        init: start the copy from the ``'target'``'s weights or ``'fresh'``.
+    """
+
+    def __init__(self, target: Target, attributes: int, channels: int, init: str = "target") -> None:
+        super().__init__()
+        if init not in _INITS:
+            raise unknown_name("start of the head (init)", init, _INITS)
+        self.body = copy.deepcopy(target.body)
+        if init == "fresh":
+            for module in self.body.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+        self.body.requires_grad_(True)
+        self.decomposition = DecompositionHead(channels, attributes)
+
+    def forward(self, early: Tensor, features: Tensor) -> Tensor:
+        """Early features (B, C', h', w') and map (B, C, h, w) -> maps (B, M, h, w)."""
+        maps: Tensor = self.decomposition(self.body(early))
+        return maps

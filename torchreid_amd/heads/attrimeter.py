@@ -1,0 +1,33 @@
+"""The first version of the interpreter: the decomposition head on the target's own last map.
+
+AttriMeter: An Attribute-guided Metric Interpreter for Person Re-Identification, Chen et al.,
+2021, https://arxiv.org/abs/2103.01451v1
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from torchreid_amd.heads.decomposition import DecompositionHead
+from torchreid_amd.registry import register_head
+from torchreid_amd.targets.target import Target
+
+
+@register_head(name="attrimeter")
+class AttriMeterHead(nn.Module):
+    """Maps straight from the target's feature map; small and quick to train.
+
+    Args:
+        target: the frozen target.
+        attributes: M.
+        channels: C of the target's feature map.
+    """
+
+    def __init__(self, target: Target, attributes: int, channels: int) -> None:
+        super().__init__()
+        self.decomposition = DecompositionHead(channels, attributes)
+
+    def forward(self, early: Tensor, features: Tensor) -> Tensor:
+        """Map (B, C, h, w) -> maps (B, M, h, w); the early features are not used."""
+        maps: Tensor = self.decomposition(features)
+        return maps
