@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.distances import get_distance
 from torchreid_amd.errors import InputError, unknown_name
-from torchreid_amd.registry import attribute_sets, heads
+from torchreid_amd.heads import heads
+from torchreid_amd.registry import attribute_sets
 from torchreid_amd.targets import Target, build_target
 
 FORMS = ("mean", "sum")

@@ -3,6 +3,6 @@
 from torchreid_amd.heads.amd import AMDHead
 from torchreid_amd.heads.attrimeter import AttriMeterHead
 from torchreid_amd.heads.decomposition import DecompositionHead, phi
-from torchreid_amd.registry import list_heads, register_head
+from torchreid_amd.registry import heads, list_heads, register_head
 
-__all__ = ["AMDHead", "AttriMeterHead", "DecompositionHead", "list_heads", "phi", "register_head"]
+__all__ = ["AMDHead", "AttriMeterHead", "DecompositionHead", "heads", "list_heads", "phi", "register_head"]
