@@ -84,16 +84,36 @@ class AttributeSchema:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AttributeSchema:
-        """Read what :meth:`to_dict` wrote; missing groups and words are empty."""
+        """Read what :meth:`to_dict` wrote.
+
+        Groups and words may be missing. Words may be ``[yes, no]``, or only what "yes" means:
+        ``'red upper body'`` stands for ``['red upper body', 'not red upper body']``.
+
+        Raises:
+            InputError: another form, an empty set, or an unknown or repeated attribute.
+        """
         try:
             return cls(
                 str(data["name"]),
-                tuple(str(a) for a in data["attributes"]),
-                {str(g): tuple(str(a) for a in m) for g, m in data.get("groups", {}).items()},
-                {str(a): (str(w[0]), str(w[1])) for a, w in data.get("words", {}).items()},
+                _names(data["attributes"]),
+                {str(g): _names(m) for g, m in (data.get("groups") or {}).items()},
+                {str(a): _words(w) for a, w in (data.get("words") or {}).items()},
             )
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"attribute schema is malformed ({type(error).__name__}: {error}); expected "
                 "{'name': …, 'attributes': […], 'groups': {…}, 'words': {attribute: [yes, no]}}"
             ) from None
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        raise TypeError(f"{given!r} is not a list of names")
+    return tuple(given)
+
+
+def _words(given: Any) -> tuple[str, str]:
+    words = (given, f"not {given}") if isinstance(given, str) else _names(given)
+    if len(words) != 2:
+        raise TypeError(f"{given!r} is not [yes, no]")
+    return words[0], words[1]

@@ -66,3 +66,11 @@ def dukemtmcreid() -> AttributeSchema:
             "top": ("long upper body", "short upper body"),
         },
     )
+
+
+@register_attributes
+def market1501_dukemtmcreid() -> AttributeSchema:
+    """The 18 attributes that both data sets have, for work across them."""
+    duke = dukemtmcreid().attributes
+    market = market1501()
+    return market.select([a for a in market.attributes if a in duke], "market1501_dukemtmcreid")
