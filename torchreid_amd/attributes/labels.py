@@ -189,7 +189,7 @@ class SourceLabels:
                     f"dsetid {number}; expected 0 to {len(self.sources) - 1}, one for each source"
                 )
             rows = np.flatnonzero(which == number)
-            out[rows] = self.sources[number].labels([impaths[row] for row in rows])
+            out[rows] = self.sources[number].labels([impaths[int(row)] for row in rows])
         return out
 
 
