@@ -1,0 +1,71 @@
+"""What every test shares: seeds, one thread, small models, and real data where there is some."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from torchreid_amd import host
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """The same random numbers for every test, whichever are run."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real annotations and weights, for tests that read them.
+
+    ``TORCHREID_AMD_DATA`` names it; a test that needs one of its files should go through
+    :func:`real_file`.
+    """
+    folder = Path(os.environ.get("TORCHREID_AMD_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set TORCHREID_AMD_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_file(real_data: Path) -> Callable[[str], Path]:
+    """A file of :func:`real_data` by name; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        if not (real_data / name).is_file():
+            pytest.skip(f"{name} is not in {real_data}")
+        return real_data / name
+
+    return find
+
+
+@pytest.fixture
+def build() -> Callable[..., nn.Module]:
+    """A torchreid model in eval mode: ``build('osnet_x0_25', num_classes=5)``; random weights.
+
+    Batch statistics are random too, so that a mistake in loading them shows.
+    """
+
+    def make(name: str = "osnet_x0_25", num_classes: int = 5, seed: int = 0) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = host.build_model(name, num_classes=num_classes)
+            for key, value in model.state_dict().items():
+                if key.endswith("running_mean"):
+                    value.normal_(0, 0.1)
+                elif key.endswith("running_var"):
+                    value.uniform_(0.5, 1.5)
+        return model.eval()
+
+    return make
