@@ -1,0 +1,111 @@
+"""An explanation in sentences."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from torchreid_amd.distances import get_distance
+
+if TYPE_CHECKING:
+    from torchreid_amd.explanation import Explanation
+    from torchreid_amd.ranking import Ranking
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent from 0.001 to 100 000: 12.3, 151, −0.0502."""
+    if not math.isfinite(value):
+        return str(value)
+    size = abs(value)
+    if value and not 1e-3 <= size < 1e5:
+        text = f"{value:.2e}"
+    else:
+        text = f"{value:.{max(0, 2 - math.floor(math.log10(size)))}f}" if value else "0"
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: 21 %, 4.3 %, 0.04 %, −2.1 %."""
+    value = 100 * share
+    digits = 0 if abs(value) >= 9.95 else 1 if abs(value) >= 0.095 or not value else 2
+    text = f"{value:.{digits}f}"
+    return ("0" if not float(text) else text).replace("-", "−") + " %"
+
+
+def metric_words(metric: str) -> str:
+    """How a sentence names a metric: "Euclidean distance"."""
+    return get_distance(metric).words
+
+
+def distance_sentence(e: Explanation) -> str:
+    """The distance, its metric, and torchreid's number where it differs."""
+    words = metric_words(e.metric)
+    said = f"{words[0].upper()}{words[1:]} {number(e.distance)}"
+    if e.metric == "euclidean":
+        said += f" (torchreid prints its square, {number(e.distance**2)})"
+    elif e.metric == "squared_euclidean":
+        said += " (torchreid's “euclidean”)"
+    return f"{said}."
+
+
+def residual_sentence(e: Explanation) -> str:
+    """What the attributes leave over, or count too much."""
+    size = number(e.residual)
+    if not e.distance:
+        return f"What the attributes do not explain: residual {size}."
+    part = abs(e.residual) / abs(e.distance)
+    if e.residual < 0:
+        return f"The attributes add up to {percent(part)} more than the distance (residual {size})."
+    return f"What the attributes do not explain: {percent(part)} (residual {size})."
+
+
+def label_words(e: Explanation, k: int) -> str:
+    """What the labels say of attribute k: "A: backpack, B: no backpack", "both: hat", or ""."""
+    if e.labels is None:
+        return ""
+    a, b = (int(side[k]) for side in e.labels)
+    attribute = e.attributes[k]
+    if a == b and a >= 0:
+        return f"both: {e.schema.say(attribute, a == 1)}"
+    known = [(n, v) for n, v in (("A", a), ("B", b)) if v >= 0]
+    return ", ".join(f"{n}: {e.schema.say(attribute, v == 1)}" for n, v in known)
+
+
+def attribute_sentence(e: Explanation, k: int, first: bool = False) -> str:
+    """How much attribute k adds, and what is known of it."""
+    verb = "adds" if e.contributions[k] >= 0 else "changes it by"
+    known = label_words(e, k)
+    share = percent(float(e.shares[k])) + (" of what the attributes explain" if first else "")
+    return f"“{e.schema.say(e.attributes[k])}” {verb} {share}" + (f" ({known})" if known else "")
+
+
+def pair_summary(e: Explanation, top: int = 3) -> str:
+    """Distance, the largest contributions, and the residual, in sentences."""
+    names = f"A is {e.names[0]}, B is {e.names[1]}." if e.names != ("A", "B") else ""
+    if not e.distance:
+        middle = "To the model the two photographs are the same: there is nothing to explain."
+    else:
+        said = [attribute_sentence(e, k, first=not n) for n, k in enumerate(e.order()[:top])]
+        even = percent(1 / len(e.schema))
+        middle = f"{', '.join(said)}; an even split would give each {even}."
+    return " ".join(part for part in (names, distance_sentence(e), middle, residual_sentence(e)) if part)
+
+
+def top_words(e: Explanation, top: int = 3) -> str:
+    """The largest shares in a few words: "red upper body 21 %, hat 12 %"."""
+    return ", ".join(f"{e.schema.say(a)} {percent(share)}" for a, _, share in e.top(top))
+
+
+def match_words(same: bool | None) -> str:
+    """What is known of a gallery photograph's identity."""
+    return {True: "same person", False: "different person", None: ""}[same]
+
+
+def ranking_summary(r: Ranking, top: int = 3) -> str:
+    """One line a photograph: rank, distance, file, whether it is the person, what differs most."""
+    words = metric_words(r.metric)
+    lines = [f"{r.query_name}: the nearest {len(r)} of {len(r.distances)} photographs, by {words}."]
+    for rank, (e, same) in enumerate(zip(r, r.matches, strict=True), 1):
+        known = f" [{match_words(same)}]" if same is not None else ""
+        lines.append(f"{rank:>3}. {number(e.distance):>7}  {e.names[1]}{known}  {top_words(e, top)}")
+    return "\n".join(lines)
