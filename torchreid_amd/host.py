@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -122,6 +124,61 @@ def image_dataset_class(name: str) -> Any:
     return classes[name]
 
 
+def image_dataset(name: str, root: str) -> Any:
+    """A torchreid image data set, for its lists of images: ``train``, ``query``, ``gallery``."""
+    return image_dataset_class(name)(root=root, mode="train", verbose=False)
+
+
 def _image_datasets() -> dict[str, Any]:
     registered: dict[str, Any] = torchreid().data.register_image_dataset.__globals__["__image_datasets"]
     return registered
+
+
+_undo: list[Callable[[], None]] = []
+
+
+def install() -> None:
+    """Register everything into torchreid; a second call changes nothing.
+
+    Data sets go through torchreid's public function; for every model name ``m`` the factory gets
+    ``amd_m``; ``ImageAMDEngine`` and the losses become attributes of ``torchreid.engine`` and
+    ``torchreid.losses``; the softmax and triplet engines hand a model built by ``amd_m`` over to
+    ``ImageAMDEngine``. A name that torchreid already has is left alone.
+    """
+    if _undo:
+        return
+    from torchreid_amd import engine, losses
+    from torchreid_amd.interpreted import interpreted_factory
+    from torchreid_amd.registry import datasets
+
+    package = torchreid()
+    known = _image_datasets()
+    for name in datasets.list():
+        if name not in known:
+            package.data.register_image_dataset(name, datasets[name])
+            _undo.append(partial(known.pop, name, None))
+    factory = model_factory()
+    for name in list(factory):
+        if not name.startswith(PREFIX) and PREFIX + name not in factory:
+            factory[PREFIX + name] = interpreted_factory(name)
+            _undo.append(partial(factory.pop, PREFIX + name, None))
+    _set(package.engine, "ImageAMDEngine", engine.ImageAMDEngine)
+    for loss in (losses.MetricDistillationLoss, losses.AttributePriorLoss):
+        _set(package.losses, loss.__name__, loss)
+    for name in ("ImageSoftmaxEngine", "ImageTripletEngine"):
+        _set(package.engine, name, engine.handing_over(getattr(package.engine, name)))
+
+
+def uninstall() -> None:
+    """Put torchreid back as it was before :func:`install`."""
+    while _undo:
+        _undo.pop()()
+
+
+def _set(module: Any, name: str, value: Any) -> None:
+    """Set an attribute of one of torchreid's modules, to be undone by :func:`uninstall`."""
+    if name in vars(module):
+        _undo.append(partial(setattr, module, name, getattr(module, name)))
+    else:
+        _undo.append(partial(delattr, module, name))
+    setattr(module, name, value)

@@ -33,16 +33,21 @@ class AMDHead(nn.Module):
         super().__init__()
         if init not in _INITS:
             raise unknown_name("start of the head (init)", init, _INITS)
-        self.body = copy.deepcopy(target.body)
+        self.init = init
+        self.body = copy.deepcopy(target.body).requires_grad_(True)
         if init == "fresh":
             for module in self.body.modules():
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):
                     reset()
-        self.body.requires_grad_(True)
         self.decomposition = DecompositionHead(channels, attributes)
 
     def forward(self, early: Tensor, features: Tensor) -> Tensor:
         """Early features (B, C', h', w') and map (B, C, h, w) -> maps (B, M, h, w)."""
         maps: Tensor = self.decomposition(self.body(early))
         return maps
+
+    def start(self, target: Target) -> None:
+        """Take the target's present weights over, where that is how this head starts."""
+        if self.init == "target":
+            self.body.load_state_dict(target.body.state_dict())
