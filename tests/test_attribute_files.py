@@ -12,7 +12,14 @@ import pytest
 import scipy.io
 from annotated_folders import codes, write_mat
 
-from torchreid_amd.attributes import AttributeSchema, label_source, read_mat, read_schema, read_table
+from torchreid_amd.attributes import (
+    AttributeSchema,
+    LabelSource,
+    label_source,
+    read_mat,
+    read_schema,
+    read_table,
+)
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.errors import InputError
 
@@ -96,8 +103,8 @@ def test_bad_mat(tmp_path: Path) -> None:
 
 MARKET_YES = """backpack 26.498, bag 24.634, clothes 85.353, down 60.852, downblack 39.015, downblue 16.378,
 downbrown 9.188, downgray 16.378, downgreen 1.864, downpink 3.862, downpurple 0.266, downwhite 7.723,
-downyellow 1.332, gender 42.610, hair 32.623, handbag 11.451, hat 2.663, up 94.807, upblack 15.047, upblue 6.125,
-upgray 11.451, upgreen 7.457, uppurple 3.995, upred 10.386, upwhite 30.360, upyellow 4.794"""
+downyellow 1.332, gender 42.610, hair 32.623, handbag 11.451, hat 2.663, up 94.807, upblack 15.047,
+upblue 6.125, upgray 11.451, upgreen 7.457, uppurple 3.995, upred 10.386, upwhite 30.360, upyellow 4.794"""
 DUKE_YES = """backpack 64.815, bag 16.809, boots 27.208, downblack 42.735, downblue 31.909, downbrown 4.558,
 downgray 10.969, downgreen 0.142, downred 1.567, downwhite 8.120, gender 43.875, handbag 4.274, hat 14.815,
 shoes 14.815, top 15.242, upblack 61.396, upblue 9.402, upbrown 1.567, upgray 10.826, upgreen 1.425,
@@ -129,6 +136,18 @@ def test_published_percentages(
     if "top" in schema.attributes:
         assert unknown["top"] == 2
         np.testing.assert_allclose(train.rates()[schema.index("top")], 107 / 700)
+
+
+@pytest.mark.parametrize(("part", "field", "split"), [("train", "label", "train"), ("test", "ID", "test")])
+def test_every_identity_of_market1501_has_a_row(part: str, field: str, split: str) -> None:
+    file = DATA / f"market_eval_{part}{'_' * (part == 'train')}{field}.mat"
+    if not file.is_file() or not (DATA / "market_attribute.mat").is_file():
+        pytest.skip("needs the published Market-1501 identities and annotation in TORCHREID_AMD_DATA")
+    variables = scipy.io.loadmat(file, squeeze_me=True)
+    pids = {int(pid) for name, value in variables.items() if name[0] != "_" for pid in value}
+    source = LabelSource(read_mat(DATA / "market_attribute.mat", market1501(), split), "market1501_attr")
+    assert set(source.table.keys) == pids - {0, -1}
+    assert source.check_pids(pids) == ""  # distractors and junk are not counted as missing
 
 
 # -- CSV ---------------------------------------------------------------------------------------
@@ -216,7 +235,8 @@ def test_unknown_column(tmp_path: Path) -> None:
 def test_json_rows_as_lists_and_as_objects(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(
-        '{"by": "pid", "name": "campus", "attributes": ["hat", "red", "blue"], "groups": {"c": ["red", "blue"]},'
+        '{"by": "pid", "name": "campus", "attributes": ["hat", "red", "blue"],'
+        '"groups": {"c": ["red", "blue"]},'
         '"labels": {"2": [1, 0, null], "7": {"blue": true, "hat": 0}}}'
     )
     table = read_table(path)
