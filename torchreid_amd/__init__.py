@@ -1,6 +1,75 @@
-"""Attribute-guided explanations for torchreid models."""
+"""Attribute-guided explanations for torchreid models.
 
-from torchreid_amd.attributes import sets as _sets  # noqa: F401  (registers the attribute sets)
-from torchreid_amd.interpreter import create_interpreter
+Importing the package registers everything into torchreid: data sets with attributes, a factory
+entry ``amd_<model>`` for every model, the AMD engine and its losses. :func:`uninstall` puts
+torchreid back.
+"""
 
-__all__ = ["create_interpreter"]
+from torchreid_amd import attributes, datasets, losses, targets
+from torchreid_amd.attributes import AttributeSchema, AttributeTable
+from torchreid_amd.checkpoint import fingerprint, load_weights, read_state_dict
+from torchreid_amd.config import get_default_config
+from torchreid_amd.errors import InputError
+from torchreid_amd.explain import Explainer
+from torchreid_amd.explanation import Explanation
+from torchreid_amd.host import install, uninstall
+from torchreid_amd.interpreter import Comparison, Decomposition, Interpreter, create_interpreter
+from torchreid_amd.ranking import Ranking
+from torchreid_amd.registry import (
+    list_attributes,
+    list_datasets,
+    list_heads,
+    list_losses,
+    list_targets,
+    load_plugins,
+    register_attributes,
+    register_dataset,
+    register_head,
+    register_loss,
+)
+from torchreid_amd.run import load_run, save_run
+from torchreid_amd.targets import Target, build_target, cut_by_name, register_target
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AttributeSchema",
+    "AttributeTable",
+    "Comparison",
+    "Decomposition",
+    "Explainer",
+    "Explanation",
+    "InputError",
+    "Interpreter",
+    "Ranking",
+    "Target",
+    "attributes",
+    "build_target",
+    "create_interpreter",
+    "cut_by_name",
+    "datasets",
+    "fingerprint",
+    "get_default_config",
+    "install",
+    "list_attributes",
+    "list_datasets",
+    "list_heads",
+    "list_losses",
+    "list_targets",
+    "load_plugins",
+    "load_run",
+    "load_weights",
+    "losses",
+    "read_state_dict",
+    "register_attributes",
+    "register_dataset",
+    "register_head",
+    "register_loss",
+    "register_target",
+    "save_run",
+    "targets",
+    "uninstall",
+]
+
+load_plugins()
+install()

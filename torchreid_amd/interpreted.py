@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.interpreter import Decomposition, Interpreter
+from torchreid_amd import host
+from torchreid_amd.attributes.manager import has_own_labels, schema_of
+from torchreid_amd.config import active_config, amd_kwargs
+from torchreid_amd.interpreter import Decomposition, Interpreter, create_interpreter
 
 _INSIDE = "interpreter.target.model."
 
@@ -70,6 +73,17 @@ def _inside(state: dict[str, Any], prefix: str, *_: Any) -> None:
         state[prefix + _INSIDE + key[len(prefix) :]] = state.pop(key)
 
 
+def graft(target: nn.Module, cfg: Any, name: str = "") -> Interpreter:
+    """An interpreter on a model, as a configuration's ``amd`` node asks for it.
+
+    Attributes are those of the configured set, table or sources; Market-1501's where none is known.
+    """
+    options = amd_kwargs(cfg)
+    if "attributes" not in options and (cfg.amd.attributes.file or any(map(has_own_labels, cfg.data.sources))):
+        options["attributes"] = schema_of(cfg)
+    return create_interpreter(target, name=name, **options)
+
+
 def interpreted_factory(name: str) -> Callable[..., InterpretedModel]:
     """The constructor behind ``amd_<name>``: torchreid's four keywords, in its order.
 
@@ -79,11 +93,10 @@ def interpreted_factory(name: str) -> Callable[..., InterpretedModel]:
     def build(
         num_classes: int, loss: str = "softmax", pretrained: bool = True, use_gpu: bool = True
     ) -> InterpretedModel:
-        cfg = active_config()
         target = host.build_model(
             name, num_classes=num_classes, loss=loss, pretrained=pretrained, use_gpu=use_gpu
         )
-        return InterpretedModel(interpreter_from_config(cfg, target, name))
+        return InterpretedModel(graft(target, active_config(), name))
 
     build.__name__ = build.__qualname__ = host.PREFIX + name
     build.__doc__ = f"{name} with its interpreter."

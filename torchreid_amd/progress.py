@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import safetensors.torch
 import torch
 
+from torchreid_amd.checkpoint import is_classifier
+from torchreid_amd.config import to_dict
 from torchreid_amd.errors import InputError
 from torchreid_amd.files import atomic_path
+from torchreid_amd.host import PREFIX
+from torchreid_amd.run import save_run
 from torchreid_amd.safe_load import read_checkpoint
 
 if TYPE_CHECKING:
     from torchreid_amd.engine import ImageAMDEngine
 
 PROGRESS = "progress.pth.tar"
+TARGET = "target.safetensors"
 
 
 def write_progress(engine: ImageAMDEngine) -> Path:
@@ -64,3 +72,41 @@ def read_progress(path: str | os.PathLike[str], engine: ImageAMDEngine) -> int:
         ) from None
     print(f"Resumed from {str(file)!r}: {epoch} epoch(s) are done")
     return epoch
+
+
+def save_engine_run(engine: ImageAMDEngine, save_dir: str, epochs: int) -> Path:
+    """Write the run folder of an engine (see :mod:`torchreid_amd.run`).
+
+    Where the configuration names no file with the target's weights, they are written to
+    ``target.safetensors`` in the folder.
+    """
+    cfg, target = engine.config, engine.model.target
+    weights = cfg.model.load_weights
+    if not weights:
+        weights = Path(save_dir) / TARGET
+        state = {k: v.detach().cpu().contiguous().clone() for k, v in target.model.state_dict().items()}
+        data = safetensors.torch.save(state)
+        with atomic_path(weights) as temporary:
+            temporary.write_bytes(data)
+    name = target.name or cfg.model.name.removeprefix(PREFIX)
+    scores = {data: result.to_dict() for data, result in engine.scores.items()}
+    return save_run(
+        save_dir,
+        engine.model,
+        model=name,
+        num_classes=_identities(target.model.state_dict()),
+        loss=cfg.loss.name,
+        weights=weights,
+        size=(engine.datamanager.height, engine.datamanager.width),
+        norm_mean=cfg.data.norm_mean,
+        norm_std=cfg.data.norm_std,
+        config=to_dict(cfg),
+        scores={"epochs": epochs, "datasets": scores},
+        command=shlex.join(sys.argv),
+    )
+
+
+def _identities(state: dict[str, torch.Tensor]) -> int:
+    """How many identities a model's classifier tells apart; 1 where it has none."""
+    sizes = [v.shape[0] for k, v in state.items() if is_classifier(k) and k.endswith("weight")]
+    return sizes[-1] if sizes else 1
