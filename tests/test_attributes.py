@@ -218,6 +218,12 @@ def test_labels_by_path_keep_unknown_apart_from_no() -> None:
     assert source.labels(paths).tolist() == [[-1, 0, 0]] + [[-1, -1, -1]] * 4
 
 
+def test_each_row_counts_once() -> None:
+    paths = ["0011_c1s1_1.jpg", "0011_c2s1_1.jpg", "0000_c1s1_1.jpg", "0002_c1s1_1.jpg", "0005_c1s1_1.jpg"]
+    assert LabelSource(table(), "market1501").labels_once(paths).tolist() == [[1, 0, 1], [-1, 0, 0]]
+    assert LabelSource(table(), "market1501").labels_once(["0005_c1s1_1.jpg"]).shape == (0, 3)
+
+
 @pytest.mark.parametrize("pid", [0, -1])
 def test_distractors_and_junk_cannot_be_labelled(pid: int) -> None:
     with pytest.raises(InputError, match="junk or distractors"):

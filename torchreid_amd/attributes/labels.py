@@ -112,6 +112,15 @@ class LabelSource:
         """
         return self.table.labels(impaths if self.table.by == "image" else self.pids(impaths))
 
+    def labels_once(self, impaths: Sequence[str]) -> np.ndarray:
+        """Labels of the rows that speak for these images, each row once: (N, M) int8.
+
+        What the share of "yes" over the training identities is counted from, where a table
+        covers other splits too.
+        """
+        rows = {self.table.find(key) for key in (impaths if self.table.by == "image" else self.pids(impaths))}
+        return self.table.matrix[sorted(rows - {-1})]
+
     def check(self, impaths: Iterable[str]) -> str:
         """Hold the labels against all images of the data set (training, query and gallery).
 
