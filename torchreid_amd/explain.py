@@ -52,7 +52,8 @@ class Explainer:
         norm_mean: channel means of torchreid's normalisation.
         norm_std: channel standard deviations of it.
         device: where to compute; where the interpreter is, if not given.
-        labels: where to look up the labels of photographs given as paths.
+        labels: where to look up the labels of photographs given as paths; a source with other
+            attributes is projected on the interpreter's by name.
 
     Photographs are paths, PIL images or arrays; see :func:`torchreid_amd.image.read_image`. The
     interpreter computes in eval mode and without gradients, and gets its mode back.
@@ -73,6 +74,9 @@ class Explainer:
         self.size = (int(size[0]), int(size[1]))
         self.norm_mean, self.norm_std = tuple(norm_mean), tuple(norm_std)
         self.schema = interpreter.attributes
+        known = getattr(labels, "schema", self.schema)
+        if labels is not None and known.attributes != self.schema.attributes:
+            labels = labels.project(self.schema)  # type: ignore[attr-defined]
         self.labels = labels
 
     @classmethod
@@ -94,7 +98,7 @@ class Explainer:
         Raises:
             InputError: the folder is no run folder, or the weights are missing or others.
         """
-        from torchreid_amd.checkpoint import load_run
+        from torchreid_amd.run import load_run
 
         run = load_run(folder, weights=weights)
         return cls(run.interpreter, run.size, run.norm_mean, run.norm_std, device, labels)
