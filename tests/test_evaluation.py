@@ -170,6 +170,15 @@ def test_unknown_attributes_are_taken_out_of_the_ranking():
     assert common_average_precision(ranked).item() == 1
 
 
+def test_unknown_attributes_stand_behind_known_ones_without_any_share():
+    ranked = rank_pairs(
+        torch.tensor([[0.5, 0.5, 0.0]]), torch.tensor([[-1, 1, 0]]), torch.tensor([[1, 1, 1]])
+    )
+    assert ranked.order.tolist() == [[1, 2, 0]]
+    assert exclusive_average_precision(ranked).item() == 0.5
+    assert common_average_precision(ranked).item() == 0.5
+
+
 def test_ties_follow_the_order_of_the_attributes():
     # four equal shares are ranked 0, 1, 2, 3, and 3, 2, 1, 0 from the other end
     ranked = rank_pairs(torch.zeros(1, 4), torch.tensor([[0, 0, 1, 0]]), torch.zeros(1, 4, dtype=torch.int8))

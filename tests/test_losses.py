@@ -128,6 +128,8 @@ def test_gate_compares_the_mean_relative_gap_of_the_batch():
     assert closed["relative_gap"].tolist() == [0.5, 0, 0]
     closed["gap"].sum().backward()
     assert components.grad is not None and components.grad.tolist() == [[0, 0]] * 3
+    # where every distance is 0 no relative gap exists, and the loss stays on
+    assert metric_distillation(d * 0, components, gate=0.26)["gap"].tolist() == [3, 4, 9]
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 0.25])
