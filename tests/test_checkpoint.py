@@ -224,7 +224,7 @@ def test_missing_file_names_the_model_zoo_and_folder_is_told(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"epoch": 3}, {"state_dict": {}}, {"state_dict": {"a": 1}}, {1: torch.ones(1)}, [torch.ones(1)]],
+    [{}, {"epoch": 3}, {"state_dict": {}}, {"state_dict": {"a": 1}}, {1: torch.ones(1)}, {"a\nb": torch.ones(1)}, [torch.ones(1)]],
 )
 def test_checkpoints_without_weights(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pth")

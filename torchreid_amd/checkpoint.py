@@ -37,7 +37,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         if isinstance(content.get(key), Mapping):
             content = dict(content[key])
             break
-    odd = [k for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
+    odd = [k for k, v in content.items() if not (_is_name(k) and isinstance(v, Tensor))]
     if odd or not content:
         found = f"{odd[0]!r} is a {type(content[odd[0]]).__name__}" if odd else "there is nothing in it"
         raise InputError(
@@ -47,6 +47,10 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if all(key.startswith("module.") for key in content):
         content = {key.removeprefix("module."): value for key, value in content.items()}
     return content
+
+
+def _is_name(key: object) -> bool:
+    return isinstance(key, str) and key.isprintable()
 
 
 def is_classifier(key: str) -> bool:

@@ -121,15 +121,20 @@ def _unreadable(shown: str, start: bytes, error: Exception) -> InputError:
     named = re.search(r"GLOBAL (\S+)", str(error))
     if named:
         return InputError(
-            f"weights {shown} hold a Python object ({named[1]}), which could run code, and were not read; "
-            "expected tensors alone: save model.state_dict()"
+            f"weights {shown} hold a Python object ({_printable(named[1])}), which could run code, and were "
+            "not read; expected tensors alone: save model.state_dict()"
         )
     if all(byte in b"\t\r\n\f" or byte >= 32 for byte in start):
         what = "is a text file, not a checkpoint"
     else:
         reason = re.search(r"\S.*", str(error).split("WeightsUnpickler error:")[-1])
-        said = f": {reason[0][:100]}" if reason else ""
+        said = f": {_printable(reason[0][:100])}" if reason else ""
         what = f"is damaged or no checkpoint ({type(error).__name__}{said})"
     return InputError(
         f"weights {shown} {what}; expected a file of torch.save or safetensors, download it again"
     )
+
+
+def _printable(text: str) -> str:
+    """Text out of a foreign file, fit for a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
