@@ -12,7 +12,7 @@ from torchreid_amd.evaluation.decomposed_images import DecomposedImages
 
 MEMORY = 256 * 2**20  #: bytes the blocks of an evaluation may take together
 
-# measured peaks, in bytes, temporaries included
+# generous estimates in bytes, temporaries included
 _PER_PAIR_AND_ATTRIBUTE = 64  # distances, ranking and precision of one attribute in one pair
 _PER_COMPONENT_VALUE = 16  # one number of a component: float32 copy, its square
 _PER_ROW_VALUE = 64  # one query × gallery distance: both distances, and torchreid's sorting

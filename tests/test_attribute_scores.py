@@ -1,0 +1,198 @@
+"""X-mAP, hit rates, baselines and accumulators, by hand and beside literal formulas."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+import torch
+from literal_scores import literal_ap, literal_pair
+
+from torchreid_amd.errors import InputError
+from torchreid_amd.evaluation import (
+    ADRE,
+    AttributeScores,
+    Mean,
+    common_average_precision,
+    exclusive_average_precision,
+    exclusive_hits,
+    prior_shares,
+    random_average_precision,
+    random_hits,
+    rank_pairs,
+    relative_error,
+)
+
+# ---------------------------------------------------------------- one pair
+
+
+def test_average_precision_by_hand():
+    # shares  0.4  0.1  0.3  0.2   descending: 0, 2, 3, 1
+    # labels  excl comm comm excl  exclusive stand at places 1 and 3: (1/1 + 2/3) / 2 = 5/6
+    #                              ascending 1, 3, 2, 0: common at 1 and 3: (1/1 + 2/3) / 2 = 5/6
+    # N = 2, the two largest are 0 and 2: one hit, attribute 0
+    ranked = rank_pairs(
+        torch.tensor([[0.4, 0.1, 0.3, 0.2]]), torch.tensor([[1, 0, 1, 1]]), torch.tensor([[0, 0, 1, 0]])
+    )
+    assert ranked.order.tolist() == [[0, 2, 3, 1]]
+    assert exclusive_average_precision(ranked).item() == pytest.approx(5 / 6)
+    assert common_average_precision(ranked).item() == pytest.approx(5 / 6)
+    assert exclusive_hits(ranked).tolist() == [[True, False, False, False]]
+
+
+def test_all_common_counts_large_shares_as_errors_by_hand():
+    # M = 5, N = 0, bound 2/5: one share of 0.6 is an error placed first, four positives follow it:
+    # (1/2 + 2/3 + 3/4 + 4/5) / 4 = 0.679167; without such a share everything is right
+    same = torch.ones(2, 5, dtype=torch.int8)
+    ranked = rank_pairs(torch.tensor([[0.6, 0.1, 0.1, 0.1, 0.1], [0.39, 0.31, 0.1, 0.1, 0.1]]), same, same)
+    assert common_average_precision(ranked).tolist() == pytest.approx([0.6791667, 1.0])
+    assert exclusive_average_precision(ranked).tolist() == [0, 0]
+
+
+def test_unknown_attributes_are_taken_out_of_the_ranking():
+    # the largest share is unknown of one person: the exclusive attribute is first among the others
+    ranked = rank_pairs(
+        torch.tensor([[0.7, 0.2, 0.1]]), torch.tensor([[-1, 1, 0]]), torch.tensor([[1, 0, 0]])
+    )
+    assert (ranked.known_count.item(), ranked.exclusive_count.item()) == (2, 1)
+    assert exclusive_average_precision(ranked).item() == 1
+    assert common_average_precision(ranked).item() == 1
+
+
+def test_unknown_attributes_stand_behind_known_ones_without_any_share():
+    ranked = rank_pairs(
+        torch.tensor([[0.5, 0.5, 0.0]]), torch.tensor([[-1, 1, 0]]), torch.tensor([[1, 1, 1]])
+    )
+    assert ranked.order.tolist() == [[1, 2, 0]]
+    assert exclusive_average_precision(ranked).item() == 0.5
+    assert common_average_precision(ranked).item() == 0.5
+
+
+def test_ties_follow_the_order_of_the_attributes():
+    # four equal shares are ranked 0, 1, 2, 3, and 3, 2, 1, 0 from the other end
+    ranked = rank_pairs(torch.zeros(1, 4), torch.tensor([[0, 0, 1, 0]]), torch.zeros(1, 4, dtype=torch.int8))
+    assert ranked.order.tolist() == [[0, 1, 2, 3]]
+    assert exclusive_average_precision(ranked).item() == pytest.approx(1 / 3)
+    assert common_average_precision(ranked).item() == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+
+
+def test_pairs_equal_the_literal_formulas():
+    rng = random.Random(0)
+    for attributes in (1, 2, 7):
+        a = torch.tensor([[rng.choice([-1, 0, 1]) for _ in range(attributes)] for _ in range(300)])
+        b = torch.tensor([[rng.choice([-1, 0, 1, 1]) for _ in range(attributes)] for _ in range(300)])
+        a[:40] = b[:40]  # all common
+        shares = torch.tensor([[rng.random() ** 4 for _ in range(attributes)] for _ in range(300)])
+        ranked = rank_pairs(shares, a, b)
+        ap_e, ap_c = exclusive_average_precision(ranked), common_average_precision(ranked)
+        hits = exclusive_hits(ranked)
+        for row in range(300):
+            expected = literal_pair(shares[row].tolist(), a[row].tolist(), b[row].tolist())
+            assert ap_e[row].item() == pytest.approx(expected["e"] or 0, abs=1e-6)
+            assert ap_c[row].item() == pytest.approx(expected["c"] or 0, abs=1e-6)
+            assert set(hits[row].nonzero()[:, 0].tolist()) == expected["top"]
+
+
+def test_a_perfect_ranking_scores_hundred():
+    a = torch.randint(0, 2, (50, 9))
+    b = torch.randint(0, 2, (50, 9))
+    b[0] = a[0]
+    shares = torch.where(a != b, 0.9, 0.1) + 0.01 * torch.rand(50, 9)
+    shares[0] = 1 / 9
+    scores = AttributeScores(9)
+    scores.update(shares, a, b)
+    assert scores.percent() == pytest.approx({"X-mAP_e": 100, "X-mAP_c": 100, "exclusive_hit_rate": 100})
+    assert scores.percent_by_attribute() == pytest.approx([100] * 9)
+
+
+# ---------------------------------------------------------------- baselines
+
+
+def test_random_expectation_by_hand():
+    # one positive of two: first (AP 1) or second (AP 1/2), 3/4 on average; all positive: 1; none: 0
+    n, m = torch.tensor([1, 2, 0, 1, 0]), torch.tensor([2, 2, 2, 1, 0])
+    assert random_average_precision(n, m).tolist() == pytest.approx([0.75, 1, 0, 1, 0])
+
+
+@pytest.mark.parametrize(("positives", "total"), [(1, 5), (3, 8), (7, 8), (6, 26)])
+def test_random_expectation_equals_the_mean_of_random_orders(positives: int, total: int):
+    rng = random.Random(positives)
+    relevant = [k < positives for k in range(total)]
+    found = []
+    for _ in range(20000):
+        rng.shuffle(relevant)
+        found.append(literal_ap(relevant))
+    expected = random_average_precision(torch.tensor(positives), torch.tensor(total)).item()
+    assert expected == pytest.approx(sum(found) / len(found), abs=0.006)
+
+
+def test_random_hits_equal_the_mean_of_random_orders():
+    a, b = torch.tensor([[1, 1, 0, 0, -1, 1]]), torch.tensor([[0, 0, 0, 0, 1, 1]])
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.rand(20000, 6, generator=generator)
+    measured = exclusive_hits(rank_pairs(shares, a.expand(20000, -1), b.expand(20000, -1)))
+    expected = random_hits(a, b)[0]
+    assert expected.tolist() == pytest.approx([0.4, 0.4, 0, 0, 0, 0])  # N = 2 of M = 5 known
+    torch.testing.assert_close(measured.float().mean(0), expected, atol=0.015, rtol=0)
+
+
+def test_prior_ranks_by_how_often_two_persons_differ():
+    # r(1−r): 0.25, 0.09, 0.09, nothing known
+    shares = prior_shares(torch.tensor([0.5, 0.1, 0.9, float("nan")]))
+    assert shares.tolist() == pytest.approx([0.25 / 0.43, 0.09 / 0.43, 0.09 / 0.43, 0])
+
+
+# ---------------------------------------------------------------- accumulators
+
+
+def test_relative_error_leaves_distance_zero_out():
+    error, valid = relative_error(torch.tensor([2.0, 4.0, 0.0]), torch.tensor([3.0, 3.0, 1.0]))
+    assert error.tolist() == [0.5, 0.25, 0] and valid.tolist() == [True, True, False]
+    adre = ADRE()
+    assert adre.value is None
+    adre.update(torch.tensor([2.0, 4.0, 0.0]), torch.tensor([3.0, 3.0, 1.0]))
+    assert adre.value == pytest.approx(37.5) and adre.left_out == 1
+
+
+def test_accumulators_merge_and_survive_json():
+    a, b = torch.randint(-1, 2, (80, 6)), torch.randint(-1, 2, (80, 6))
+    shares, d = torch.rand(80, 6), torch.rand(80)
+    whole, first, second = AttributeScores(6), AttributeScores(6), AttributeScores(6)
+    whole.update(shares, a, b)
+    first.update(shares[:31], a[:31], b[:31])
+    second.update(shares[31:], a[31:], b[31:])
+    merged = first.merge(AttributeScores.from_dict(json.loads(json.dumps(second.to_dict()))))
+    assert merged.percent() == pytest.approx(whole.percent())
+    assert merged.percent_by_attribute() == pytest.approx(whole.percent_by_attribute())
+    adre, left, right = ADRE(), ADRE(), ADRE()
+    adre.update(d, shares.mean(1))
+    left.update(d[:5], shares[:5].mean(1))
+    right.update(d[5:], shares[5:].mean(1))
+    assert left.merge(ADRE.from_dict(json.loads(json.dumps(right.to_dict())))).value == pytest.approx(
+        adre.value
+    )
+
+
+def test_mean_counts_by_weight():
+    mean = Mean()
+    mean.update(torch.tensor([1.0, 5.0, 9.0]), torch.tensor([3, 1, 0]))
+    assert mean.value == 2  # (3·1 + 1·5) / 4
+    assert Mean(2).values == [None, None]
+
+
+def test_weights_are_repetitions():
+    a, b, shares = torch.randint(0, 2, (5, 4)), torch.randint(0, 2, (5, 4)), torch.rand(5, 4)
+    times = torch.tensor([3, 0, 1, 2, 5])
+    weighted, repeated = AttributeScores(4), AttributeScores(4)
+    weighted.update(shares, a, b, times)
+    repeated.update(*(x.repeat_interleave(times, 0) for x in (shares, a, b)))
+    assert weighted.percent() == pytest.approx(repeated.percent())
+    weighted.update_random(a, b, times)
+    repeated.update_random(*(x.repeat_interleave(times, 0) for x in (a, b)))
+    assert weighted.percent() == pytest.approx(repeated.percent())
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match=r"expected \(P, M\) three times"):
+        rank_pairs(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 4))
