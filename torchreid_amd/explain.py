@@ -217,7 +217,9 @@ class Explainer:
         rows = torch.tensor([position[_identity(s)] for s in sources])
         labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
         whole, pairs = self._compute(images, rows, batch_size)
-        _check_finite(pairs.distance, names)
+        flat = [name for pair in names for name in pair]
+        for values in (whole.embedding, whole.components):
+            _check_finite(values[rows], flat)
         maps = whole.maps.float().numpy()
         return [
             Explanation(
@@ -257,12 +259,13 @@ class Explainer:
         found = []
         with self._computing():
             wanted = self.interpreter.target(self._batch([query]))
+            _check_finite(wanted, ["the query"])
             for start in range(0, len(gallery), batch_size):
-                images = [read_image(p) for p in gallery[start : start + batch_size]]
-                found.append(between(wanted, self.interpreter.target(self._batch(images))).float().cpu())
-        distances = torch.cat(found)
-        _check_finite(distances, [("the query", image_name(p) or "a gallery photograph") for p in gallery])
-        return distances
+                photographs = gallery[start : start + batch_size]
+                embedding = self.interpreter.target(self._batch([read_image(p) for p in photographs]))
+                _check_finite(embedding, [image_name(p) or "a gallery photograph" for p in photographs])
+                found.append(between(wanted, embedding).float().cpu())
+        return torch.cat(found)
 
     def _batch(self, images: Sequence[Image.Image]) -> Tensor:
         """(B, 3, H, W), where and in the precision in which the interpreter computes."""
@@ -313,11 +316,11 @@ def _check_batch(batch_size: int) -> None:
         raise InputError(f"batch_size is {batch_size}; give at least 1")
 
 
-def _check_finite(distances: Tensor, names: Sequence[tuple[str, str]]) -> None:
-    wrong = torch.nonzero(~torch.isfinite(distances)).flatten().tolist()
+def _check_finite(values: Tensor, names: Sequence[str]) -> None:
+    """Embedding and components (B, …) of the photographs named must be numbers."""
+    wrong = torch.nonzero(~torch.isfinite(values.flatten(1)).all(1)).flatten().tolist()
     if wrong:
-        a, b = names[wrong[0]]
         raise InputError(
-            f"the distance of {a!r} and {b!r} is {float(distances[wrong[0]])}; "
+            f"the model's embedding of {names[wrong[0]]!r} is not finite; "
             "check the weights of the target and of the interpreter"
         )

@@ -14,6 +14,8 @@ from PIL import Image
 
 from torchreid_amd.explanation import Floats
 
+LEAST_SPAN = 0.2
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -31,14 +33,16 @@ class Scale:
 def shared_scale(maps: Iterable[Floats]) -> Scale:
     """One scale for all these maps: from the least to the greatest value.
 
-    Where maps have values of both signs, 0 is in the middle.
+    Where maps have values of both signs, 0 is in the middle. Maps that are nearly flat get a scale
+    a fifth as wide as their values are large, so that their noise does not look like a finding.
     """
     ends = [(float(m.min()), float(m.max())) for m in maps]
     low, high = min(e[0] for e in ends), max(e[1] for e in ends)
     if low < 0 < high:
         high = max(-low, high)
-        low = -high
-    return Scale(low, high)
+        return Scale(-high, high)
+    lacking = LEAST_SPAN * max(abs(low), abs(high)) - (high - low)
+    return Scale(low - max(lacking, 0) / 2, high + max(lacking, 0) / 2)
 
 
 @lru_cache(maxsize=2)

@@ -45,7 +45,7 @@ def ranking_page(r: Ranking, top: int = 3) -> str:
         r: the ranking.
         top: attributes named on each card; a fold-out table holds all of them.
     """
-    scale = shared_scale(m[e.order()[:top]] for e in r for m in e.attention)
+    scale = shared_scale(m[e.order()[: max(top, 1)]] for e in r for m in e.attention)
     reach = max((float(e.shares.max()) for e in r), default=1.0)
     cards = "".join(
         _card(e, n, same, scale, top, reach) for n, (e, same) in enumerate(zip(r, r.matches, strict=True), 1)
