@@ -23,14 +23,14 @@ fi
 
 # What is installed depends on these and on nothing else.
 state="$(cat setup.cfg setup.py "$pins" | cksum) $PWD $("$python" --version)"
-for stamp in ".venv/.setup-dev" ".venv/.setup-$extras"; do
+for stamp in ".venv/.setup-dev" ".venv/.setup-${extras:-base}"; do
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ]; then
         exit 0
     fi
 done
 
 pip() {
-    "$python" -m pip install --quiet --disable-pip-version-check --constraint "$pins" "$@"
+    "$python" -m pip install -qq --disable-pip-version-check --constraint "$pins" "$@"
 }
 
 # Without an NVIDIA GPU the CPU builds do the same and are several GB smaller.
@@ -44,4 +44,4 @@ echo "setup: installing PyTorch (the largest download)"
 pip $builds torch torchvision
 echo "setup: installing torchreid_amd${extras:+[$extras]} and its dependencies"
 pip --editable ".${extras:+[$extras]}"
-echo "$state" >".venv/.setup-$extras"
+echo "$state" >".venv/.setup-${extras:-base}"
