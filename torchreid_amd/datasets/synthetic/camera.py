@@ -1,0 +1,134 @@
+"""The six cameras: light, colour cast, sharpness, height and where people walk before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from torchreid_amd.datasets.synthetic.light import Light
+from torchreid_amd.datasets.synthetic.palette import Array
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera of the street.
+
+    Attributes:
+        number: 1–6, 0 for a neutral one.
+        place: name of its scene.
+        light: light on people and ground.
+        cast: gain of red, green, blue.
+        exposure: gain of all.
+        contrast: around mid grey.
+        saturation: 1 leaves colours as they are.
+        haze: share of grey veil.
+        blur: Gaussian sigma at 128 image rows.
+        detail: resolution as a share of the image's (below 1 it was enlarged).
+        noise: standard deviation of sensor noise, 0–1.
+        quality: lowest and highest JPEG quality.
+        pitch: radians it looks down.
+        headings: directions people walk in, radians.
+    """
+
+    number: int
+    place: str
+    light: Light
+    cast: tuple[float, float, float]
+    exposure: float
+    contrast: float
+    saturation: float
+    haze: float
+    blur: float
+    detail: float
+    noise: float
+    quality: tuple[int, int]
+    pitch: float
+    headings: tuple[float, ...]
+
+
+def _light(x: float, y: float, z: float, direct: float, sky: float, tint: tuple[float, float, float],
+           sky_tint: tuple[float, float, float], hardness: float) -> Light:  # fmt: skip
+    size = float(np.sqrt(x * x + y * y + z * z))
+    return Light((x / size, y / size, z / size), direct, sky, tint, sky_tint, hardness)
+
+
+_DAY, _WARM, _COOL = (1.0, 0.99, 0.97), (1.06, 0.99, 0.88), (0.93, 0.99, 1.08)
+
+NEUTRAL = Camera(0, "grey", _light(0.2, 0.5, 0.85, 0.55, 0.62, (1, 1, 1), (1, 1, 1), 0.2), (1, 1, 1), 1.0, 1.0, 1.0, 0.0,
+                 0.0, 1.0, 0.0, (95, 95), 0.05, (0.0,))  # fmt: skip
+
+CAMERAS: tuple[Camera, ...] = (
+    Camera(1, "plaza", _light(-0.7, 0.7, 0.5, 0.62, 0.55, _WARM, _COOL, 0.45), (1.03, 1.0, 0.96), 1.02, 1.05, 1.0, 0.02,
+           0.45, 1.0, 0.012, (82, 92), 0.16, (0.3, 2.8, -0.4)),
+    Camera(2, "lawn", _light(0.8, 0.6, 0.3, 0.50, 0.56, _WARM, _DAY, 0.35), (0.98, 1.03, 0.94), 0.95, 0.98, 1.05, 0.03,
+           0.55, 0.9, 0.016, (78, 90), 0.22, (1.5, -1.5, 0.5)),
+    Camera(3, "wall", _light(0.1, 0.8, 0.6, 0.28, 0.68, _COOL, _COOL, 0.15), (0.94, 0.99, 1.07), 0.90, 0.95, 0.90, 0.05,
+           0.60, 0.9, 0.020, (76, 90), 0.10, (3.1, 0.1, 2.6)),
+    Camera(4, "road", _light(0.5, 0.8, 0.7, 0.78, 0.48, _DAY, _COOL, 0.55), (1.0, 1.0, 1.0), 1.08, 1.12, 1.02, 0.0,
+           0.40, 1.0, 0.014, (80, 92), 0.20, (0.8, -2.3, 2.3)),
+    Camera(5, "arcade", _light(-0.3, 0.9, 0.3, 0.40, 0.46, _WARM, _WARM, 0.25), (1.08, 0.99, 0.86), 0.88, 1.02, 0.92,
+           0.03, 0.70, 0.8, 0.026, (74, 88), 0.12, (-0.9, 2.2, 0.0)),
+    Camera(6, "terrace", _light(-0.5, 0.7, -0.3, 0.60, 0.60, _DAY, _DAY, 0.30), (0.97, 1.0, 1.03), 1.0, 0.88, 0.88, 0.10,
+           0.75, 0.66, 0.018, (72, 88), 0.30, (-1.2, 1.4, 3.0)),
+)  # fmt: skip
+
+
+def camera_of(number: int) -> Camera:
+    """The camera with this number."""
+    return CAMERAS[number - 1] if number else NEUTRAL
+
+
+def at_hour(camera: Camera, rng: np.random.Generator) -> Camera:
+    """The camera at some time of the day: brightness, colour and sharpness drift a little."""
+    z = np.clip(rng.normal(size=8), -2, 2)
+    if not camera.number:
+        return camera
+    r, g, b = camera.cast
+    light = replace(
+        camera.light,
+        strength=camera.light.strength * (1 + 0.16 * z[0]),
+        sky=camera.light.sky * (1 + 0.06 * z[1]),
+        hardness=float(np.clip(camera.light.hardness * (1 + 0.3 * z[0]), 0, 0.7)),
+    )
+    return replace(
+        camera,
+        light=light,
+        exposure=camera.exposure * (1 + 0.06 * z[2]),
+        cast=(r * (1 + 0.02 * z[3]), g, b * (1 - 0.025 * z[3])),
+        saturation=camera.saturation * (1 + 0.05 * z[4]),
+        blur=camera.blur * (1 + 0.25 * abs(z[5])),
+    )
+
+
+def develop(picture: Array, camera: Camera, size: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """From light on the canvas to the image that the camera stores (before JPEG).
+
+    Args:
+        picture: ``(h, w, 3)`` canvas, 1 is white.
+        camera: the camera at its hour.
+        size: height and width of the image.
+        rng: of the sensor noise.
+
+    Returns:
+        ``(height, width, 3)`` RGB.
+    """
+    height, width = size
+    tall, wide = max(int(height * camera.detail), 8), max(int(width * camera.detail), 4)
+    small = cv2.resize(picture, (wide, tall), interpolation=cv2.INTER_AREA)
+    if camera.blur:
+        sigma = camera.blur * tall / 128
+        small = cv2.GaussianBlur(small, (0, 0), sigma)
+    image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) if (wide, tall) != (width, height) else small
+    image = image * (np.array(camera.cast, np.float32) * np.float32(camera.exposure))
+    grey = image @ np.array([0.30, 0.59, 0.11], np.float32)
+    image = grey[..., None] + (image - grey[..., None]) * np.float32(camera.saturation)
+    image = 0.5 + (image - 0.5) * np.float32(camera.contrast)
+    image = image * np.float32(1 - camera.haze) + np.float32(0.62 * camera.haze)
+    image = np.where(image > 0.85, 0.85 + 0.15 * np.tanh((image - 0.85) / 0.15), image)  # highlights roll off
+    noise = rng.normal(size=(height, width, 3)).astype(np.float32)
+    mono = rng.normal(size=(height, width, 1)).astype(np.float32)
+    image = image + (0.5 * noise + 0.8 * mono) * np.float32(camera.noise)
+    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,294 @@
+"""Drawing one person: body, clothes, hair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from torchreid_amd.datasets.synthetic.carried import draw_bag, draw_backpack, draw_handbag, draw_hat
+from torchreid_amd.datasets.synthetic.parts import Part
+from torchreid_amd.datasets.synthetic.person import Person
+from torchreid_amd.datasets.synthetic.pose import Pose, skeleton
+from torchreid_amd.datasets.synthetic.surface import Array, Parts, Surfaces, View
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the drawing functions share.
+
+    Attributes:
+        person: who.
+        pose: how.
+        view: from where.
+        surfaces: what is drawn into.
+        joints: metres, the person's frame.
+        points: joints projected: column, row, depth, pixels per metre.
+    """
+
+    person: Person
+    pose: Pose
+    view: View
+    surfaces: Surfaces
+    joints: dict[str, Array]
+    points: dict[str, Array]
+
+    def section(self, heights: Array, forward: Array | float = 0.0) -> Array:
+        """Centres ``(n, 3)`` of body sections at heights given as shares of the stature."""
+        y = np.asarray(heights, float) * self.person.traits.stature
+        lean = np.tan(self.pose.lean) * np.maximum(y - 0.5 * self.person.traits.stature, 0) * 0.8
+        low = self.joints["ground"][1]
+        return np.stack([np.zeros_like(y), y - low, lean + np.asarray(forward, float)], 1)
+
+    def at(self, *points: Array) -> Array:
+        """Project points ``(3,)`` given in the person's frame."""
+        return self.view.project(np.stack(points))
+
+
+def draw_person(surfaces: Surfaces, person: Person, pose: Pose, view: View) -> Frame:
+    """Draw a person with everything worn and carried."""
+    joints = skeleton(person, pose)
+    names = list(joints)
+    projected = view.project(np.stack([joints[n] for n in names]))
+    frame = Frame(person, pose, view, surfaces, joints, dict(zip(names, projected, strict=True)))
+    _legs(frame)
+    _lower_garment(frame)
+    _torso(frame)
+    _arms(frame)
+    _head(frame)
+    if person.labels["hat"]:
+        draw_hat(frame)
+    if person.labels["backpack"]:
+        draw_backpack(frame)
+    if person.labels["bag"]:
+        draw_bag(frame)
+    if person.labels["handbag"]:
+        draw_handbag(frame)
+    return frame
+
+
+def _legs(f: Frame) -> None:
+    t, labels, s = f.person.traits, f.person.labels, f.surfaces
+    short, pants = labels["down"], labels["clothes"]
+    girth, h = t.girth, t.stature / 1.75
+    bare = short or not pants
+    ease = {"skinny": (0.004, 0.004), "straight": (0.016, 0.020), "loose": (0.026, 0.038), "tapered": (0.018, 0.010)}
+    knee_ease, hem_ease = ease[t.cut]
+    for mark in "+-":
+        hip, knee, ankle = (f.points[n + mark] for n in ("hip", "knee", "ankle"))
+        knee_r, ankle_r = 0.052 * h * girth, 0.036 * h
+        thigh = np.array([0.088, 0.082, 0.070]) * h * girth
+        calf = [knee_r, 0.054 * h * girth, 0.049 * h * girth, 0.038 * h, ankle_r]
+        if bare:
+            s.tube(hip, knee, [*thigh, knee_r], Part.THIGH_SKIN)
+            s.tube(knee, ankle, calf, Part.SHANK_SKIN)
+            if t.socks < 0.4:
+                s.tube(knee + (ankle - knee) * (0.86 - t.socks * 0.5), ankle, [0.043 * h, 0.041 * h], Part.SOCK, lift=1)
+        if pants:
+            top = [*(thigh + 0.006), knee_r + knee_ease]
+            if short:
+                end = 0.62 + 0.42 * t.shorts
+                wide = [*(thigh + 0.010), 0.082 * h + 0.022 * t.fit + 0.008 * (girth - 1)]
+                below = knee + (ankle - knee) * max(end - 1, 0)
+                s.tube(hip, hip + (knee - hip) * min(end, 1) if end < 1 else below, wide, Part.THIGH_CLOTH, flat=True,
+                       lift=2)  # fmt: skip
+            else:
+                s.tube(hip, knee, top, Part.THIGH_CLOTH, lift=1)
+                low = ankle + (f.points["heel" + mark] - ankle) * 0.45
+                s.tube(knee, low, [knee_r + knee_ease, calf[1] + knee_ease, ankle_r + 0.012 + hem_ease],
+                       Part.SHANK_CLOTH, flat=True, lift=1, start=0.42)  # fmt: skip
+        _shoe(f, mark)
+
+
+def _shoe(f: Frame, mark: str) -> None:
+    h = f.person.traits.stature / 1.75
+    heel, toe, ankle = (f.joints[n + mark] for n in ("heel", "toe", "ankle"))
+    up = np.array([0.0, 0.018 * h, 0.0])
+    p = f.at(heel + up, toe + up * 0.8, ankle, heel - up * 0.4, toe - up * 0.5)
+    s = f.surfaces
+    s.tube(p[3], p[4], [0.040 * h, 0.045 * h, 0.036 * h], Part.SOLE)
+    s.tube(p[0], p[1], [0.042 * h, 0.048 * h, 0.046 * h, 0.034 * h], Part.SHOE, lift=1)
+    s.tube(p[2], p[0], [0.040 * h, 0.044 * h], Part.SHOE)
+
+
+def _lower_garment(f: Frame) -> None:
+    t, labels = f.person.traits, f.person.labels
+    girth, h = t.girth, t.stature / 1.75
+    female = labels["gender"]
+    hips = (0.176 if female else 0.164) * h * girth
+    waist = (0.132 if female else 0.150) * h * girth
+    if labels["clothes"]:
+        y = np.array([0.625, 0.60, 0.56, 0.52, 0.485, 0.462])
+        a = np.array([waist, waist * 1.02, hips * 0.96, hips, hips * 0.95, hips * 0.62])
+        b = np.array([0.098, 0.104, 0.116, 0.118, 0.098, 0.052]) * h * girth
+        f.surfaces.loft(f.view, f.section(y), a + 0.006, b + 0.004, Part.SEAT)
+        return
+    knee = 0.285
+    hem = knee + 0.02 + 0.13 * t.skirt if labels["down"] else knee - 0.07 - 0.13 * t.skirt
+    y = np.array([0.635, 0.60, 0.56, 0.52, 0.46, 0.38, hem - 0.001, hem - 0.002]) if hem < 0.37 else np.array(
+        [0.635, 0.60, 0.56, 0.52, 0.46, hem]
+    )
+    flare = 0.02 + 0.10 * t.flare
+    spread = max(abs(f.joints["knee" + m][2]) for m in "+-")
+    drop = np.clip((0.56 - y) / 0.28, 0, 1.5)
+    a = np.interp(-y, [-0.635, -0.60, -0.56, -0.52], [waist, waist * 1.03, hips * 0.97, hips]) + 0.008
+    b = np.interp(-y, [-0.635, -0.60, -0.56, -0.52], [0.098, 0.106, 0.118, 0.122]) * h * girth
+    a, b = a + flare * drop, b + (flare * 0.8 + 0.35 * spread) * drop
+    low = (knee + 0.01) * t.stature - f.joints["ground"][1]
+
+    def paint(angle: Array, height: Array) -> Parts:
+        return np.where(height < low, np.uint8(Part.SKIRT_LOW), np.uint8(Part.SKIRT))
+
+    pleats = (5.0 + int(t.folds[0] * 9), 0.25 + 0.35 * t.flare, 6.28 * t.folds[1] + f.pose.phase)
+    f.surfaces.loft(f.view, f.section(y), a, b, paint, curved_hem=True, lift=2, pleats=pleats)
+
+
+def torso_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
+    """Heights (shares of the stature), half widths, half depths and forward shifts of the dressed torso."""
+    t, female = f.person.traits, f.person.labels["gender"]
+    girth, h = t.girth, t.stature / 1.75
+    sw = (0.092 if female else 0.104) * 1.75 * t.shoulders
+    y = np.array([0.848, 0.835, 0.822, 0.808, 0.785, 0.745, 0.69, 0.63, 0.58, 0.53, 0.47])
+    loose = 0.004 + 0.022 * t.fit + (0.0 if female else 0.006)
+    a = np.array([0.050, 0.072, 0.118, sw * 0.93, sw * 1.03, sw * 0.93, 0.150, 0.140, 0.158, 0.170, 0.172])
+    b = np.array([0.048, 0.062, 0.076, 0.088, 0.102, 0.116, 0.110, 0.104, 0.112, 0.120, 0.116])
+    if female:
+        a += np.array([0, 0, 0, 0, 0, -0.006, -0.016, -0.014, 0.004, 0.012, 0.014])
+        b += np.array([0, 0, 0, 0, 0.006, 0.016, 0.006, -0.006, 0.0, 0.004, 0.0])
+    wide = np.array([0, 0, 0, 0, 0.2, 0.6, 1, 1, 1, 1, 1.0])
+    a = a * (1 + (girth - 1) * wide) + loose * wide
+    b = b * (1 + (girth - 1) * np.maximum(wide, 0.4)) + loose * wide * 0.8
+    forward = np.array([-0.012, -0.012, -0.01, -0.006, 0, 0.006, 0.004, 0, 0, 0, 0.0])
+    if female:
+        forward[4:6] += 0.010
+    return y, a * h, b * h, forward
+
+
+def _torso(f: Frame) -> None:
+    t, labels = f.person.traits, f.person.labels
+    y, a, b, forward = torso_sections(f)
+    tucked = t.hem < 0.16 or (t.one_piece and not labels["clothes"])
+    hem = 0.585 if tucked else 0.475 + 0.055 * t.hem
+    keep = y > hem
+    y2 = np.append(y[keep], [hem + 0.0005, hem])
+    a2, b2, forward2 = (np.interp(-y2, -y, k) for k in (a, b, forward))
+    if tucked:
+        a2, b2 = a2 - 0.004, b2 - 0.004
+    h, low = t.stature, f.joints["ground"][1]
+    neck = np.float32(0.833 * h - low)
+    vee = 0.05 * t.collar if t.collar > 0.5 else 0.012
+    strap_x = 0.085 * h / 1.75
+
+    def paint(angle: Array, height: Array) -> Parts:
+        parts = np.full(angle.shape, Part.TORSO, np.uint8)
+        depth = vee * np.clip(1 - np.abs(angle) / 0.75, 0, 1)
+        parts[height > neck - depth * h] = Part.CHEST_SKIN
+        across = np.sin(angle) * np.interp(height, centres[::-1, 1], a2[::-1])
+        if labels["backpack"]:
+            held = (np.abs(np.abs(across) - strap_x) < 0.021) & (height > 0.655 * h - low)
+            parts[held & ((np.cos(angle) > 0) | (height > 0.80 * h - low))] = Part.PACK_STRAP
+        if labels["bag"]:
+            side = t.bag_side
+            from_x = (-side if t.bag_cross else side) * 0.075 * h / 1.75
+            to_x = side * 0.17 * h / 1.75
+            down = np.clip((0.825 * h - low - height) / (0.27 * h), 0, 1.2)
+            line = np.abs(across - (from_x + (to_x - from_x) * down))
+            parts[line < (0.018 if t.bag_cross else 0.014)] = Part.BAG_STRAP
+        return parts
+
+    centres = f.section(y2, forward2)
+    f.surfaces.loft(f.view, centres, a2, b2, paint, curved_hem=True, lift=1.5 if not tucked else 0.5)
+
+
+def _arms(f: Frame) -> None:
+    t, labels, s = f.person.traits, f.person.labels, f.surfaces
+    h = t.stature / 1.75
+    girth = (t.girth if labels["gender"] else t.girth * 1.08) * 0.5 + 0.5
+    upper = np.array([0.054, 0.050, 0.043]) * h * girth * (0.92 if labels["gender"] else 1.0)
+    fore = np.array([0.041, 0.039, 0.029]) * h * girth
+    ease = 0.006 + 0.012 * t.fit
+    for mark in "+-":
+        shoulder, elbow, wrist, hand = (f.points[n + mark] for n in ("shoulder", "elbow", "wrist", "hand"))
+        s.tube(wrist, wrist + (hand - wrist) * 0.75, [0.030 * h, 0.036 * h, 0.026 * h], Part.HAND)
+        if labels["up"]:
+            s.tube(shoulder, elbow, list(upper), Part.ARM_UPPER)
+            s.tube(elbow, wrist, list(fore), Part.ARM_FORE)
+            end = 0.38 + 0.5 * t.sleeve
+            s.tube(shoulder, shoulder + (elbow - shoulder) * end, [upper[0] + 0.008, upper[1] + ease + 0.008],
+                   Part.SLEEVE_UPPER, flat=True, lift=1)  # fmt: skip
+        else:
+            s.tube(shoulder, elbow, list(upper + ease + 0.004), Part.SLEEVE_UPPER, lift=1)
+            s.tube(elbow, wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005), Part.SLEEVE_FORE, flat=True, lift=1,
+                   start=0.3)  # fmt: skip
+
+
+def head_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
+    """Like :func:`torso_sections`, for the head from crown to chin."""
+    k = f.person.traits.head * f.person.traits.stature / 1.75
+    q = np.array([1.0, 0.985, 0.94, 0.85, 0.7, 0.45, 0.15, -0.2, -0.5, -0.75, -0.92, -1.0])
+    a = np.array([0.001, 0.022, 0.042, 0.058, 0.070, 0.076, 0.0765, 0.072, 0.064, 0.050, 0.032, 0.004]) * k
+    b = np.array([0.001, 0.027, 0.052, 0.072, 0.088, 0.097, 0.098, 0.092, 0.080, 0.062, 0.042, 0.006]) * k
+    forward = np.array([-0.012, -0.011, -0.01, -0.008, -0.006, -0.002, 0, 0.002, 0.010, 0.022, 0.032, 0.040]) * k
+    y = 0.931 - 0.5 * f.pose.nod * 0.03 + q * 0.066 * f.person.traits.head
+    return y, a, b, forward + 0.012 + 0.10 * f.pose.nod * (q + 1) * 0.3
+
+
+def _head(f: Frame) -> None:
+    t, labels, s = f.person.traits, f.person.labels, f.surfaces
+    k = t.head * t.stature / 1.75
+    y, a, b, forward = head_sections(f)
+    turn = f.pose.turn
+    nape, skull = f.at(f.section([0.825])[0], f.section([0.90], 0.005)[0])
+    s.tube(nape, skull, [0.058 * k, 0.052 * k], Part.NECK)
+    centres = f.section(y, forward)
+    middle, half = float(centres[:, 1].mean()), float(centres[0, 1] - centres[-1, 1]) / 2
+
+    def face(angle: Array, height: Array) -> Parts:
+        parts = np.full(angle.shape, Part.FACE, np.uint8)
+        if t.glasses:
+            q = (height - middle) / half
+            parts[(np.abs(q - 0.02) < 0.13) & (np.abs(angle) < 1.25) & (np.abs(angle) > 0.1)] = Part.GLASSES
+        return parts
+
+    s.loft(f.view, centres, a, b, face, yaw=turn)
+    long = labels["hair"]
+    line = 0.50 + 0.18 * t.hair_style
+
+    def cap(angle: Array, height: Array) -> Parts:
+        q = (height - middle) / half
+        round_ = np.abs(angle)
+        low = np.where(round_ < 0.9, line, np.where(round_ < 1.55, line - (round_ - 0.9) * 1.3, -0.30))
+        if not long:
+            low = np.where(round_ > 1.75, -0.42 + 0.25 * (t.hair_length - 0.5), low)
+        else:
+            low = np.where(round_ > 1.35, -0.7, low)
+        return np.where(q > low, np.uint8(Part.HAIR), np.uint8(0))
+
+    volume = (1.05 + 0.07 * t.hair_style) if not long else 1.07
+    up = 0.008 * k * (1 + t.hair_style)
+    centres_up = centres + np.array([0.0, up, -0.004 * k])
+    s.loft(f.view, centres_up, a * volume + 0.002, b * volume + 0.002, cap, yaw=turn)
+    if long:
+        _long_hair(f, k)
+
+
+def _long_hair(f: Frame, k: float) -> None:
+    t = f.person.traits
+    if t.hair_style < 0.30:  # a ponytail
+        root = f.section([0.955], -0.100 * k)[0]
+        bend = f.section([0.915], -0.150 * k)[0]
+        tip = f.section([0.835 - 0.05 * t.hair_length], -0.125 * k)[0]
+        sway = 0.02 * np.sin(f.pose.phase)
+        tip[0] += sway
+        p = f.at(root, bend, tip)
+        f.surfaces.tube(p[0], p[1], [0.026 * k, 0.034 * k], Part.HAIR)
+        f.surfaces.tube(p[1], p[2], [0.034 * k, 0.036 * k, 0.012 * k], Part.HAIR)
+        return
+    end = 0.835 - 0.11 * t.hair_length
+    y = np.array([0.985, 0.965, 0.93, 0.89, 0.85, (0.85 + end) / 2, end + 0.01, end])
+    full = 1 + 0.18 * t.hair_style
+    a = np.array([0.045, 0.078, 0.090, 0.092, 0.094, 0.098, 0.085, 0.050]) * k * full
+    b = np.array([0.040, 0.066, 0.074, 0.068, 0.060, 0.052, 0.046, 0.030]) * k * full
+    back = np.array([-0.02, -0.026, -0.032, -0.042, -0.058, -0.086, -0.098, -0.100]) * k
+    f.surfaces.loft(f.view, f.section(y, back), a, b, Part.HAIR, yaw=f.pose.turn * 0.4,
+                    pleats=(9.0, 0.3, 6.28 * t.folds[0]))  # fmt: skip

@@ -1,0 +1,73 @@
+"""Numbers of the drawn parts, and which of them show an attribute."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Part(IntEnum):
+    """What a canvas pixel shows; 0 is not this person (background or something in front)."""
+
+    NOBODY = 0
+    FACE = 1
+    NECK = 2
+    HAIR = 3
+    HAT = 4
+    BRIM = 5
+    TORSO = 6
+    CHEST_SKIN = 7
+    COLLAR = 8
+    SLEEVE_UPPER = 9
+    SLEEVE_FORE = 10
+    ARM_UPPER = 11
+    ARM_FORE = 12
+    HAND = 13
+    SEAT = 14
+    BELT = 15
+    THIGH_CLOTH = 16
+    SHANK_CLOTH = 17
+    SKIRT = 18
+    SKIRT_LOW = 19
+    THIGH_SKIN = 20
+    SHANK_SKIN = 21
+    SOCK = 22
+    SHOE = 23
+    SOLE = 24
+    BACKPACK = 25
+    PACK_STRAP = 26
+    BAG = 27
+    BAG_STRAP = 28
+    HANDBAG = 29
+    HANDLE = 30
+    GLASSES = 31
+    POCKET = 32
+
+
+UPPER = (Part.TORSO, Part.COLLAR, Part.SLEEVE_UPPER, Part.SLEEVE_FORE)
+LOWER = (Part.SEAT, Part.BELT, Part.THIGH_CLOTH, Part.SHANK_CLOTH, Part.SKIRT, Part.SKIRT_LOW)
+
+#: parts whose visible pixels show an attribute. Colours are left to ``'upper'`` and ``'lower'``.
+PLACES: dict[str, tuple[Part, ...]] = {
+    "backpack": (Part.BACKPACK, Part.POCKET, Part.PACK_STRAP),
+    "bag": (Part.BAG, Part.BAG_STRAP),
+    "handbag": (Part.HANDBAG, Part.HANDLE),
+    "hat": (Part.HAT, Part.BRIM),
+    "hair": (Part.HAIR,),
+    "up": (Part.SLEEVE_UPPER, Part.SLEEVE_FORE, Part.ARM_UPPER, Part.ARM_FORE),
+    "down": (Part.SHANK_CLOTH, Part.SKIRT_LOW, Part.SHANK_SKIN, Part.SOCK),
+    "clothes": LOWER,
+    "upper": UPPER,
+    "lower": LOWER,
+    "gender": tuple(p for p in Part if p),
+}
+
+
+def mask_of(parts: npt.NDArray[np.uint8], wanted: tuple[Part, ...]) -> npt.NDArray[np.bool_]:
+    """Where ``parts`` is one of ``wanted``; same shape."""
+    table = np.zeros(256, bool)
+    table[list(wanted)] = True
+    found: npt.NDArray[np.bool_] = table[parts]
+    return found

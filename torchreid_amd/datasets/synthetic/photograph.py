@@ -1,0 +1,162 @@
+"""One photograph: scene, person, what stands in front, the camera, and the true regions."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from torchreid_amd.datasets.synthetic.camera import Camera, at_hour, camera_of, develop
+from torchreid_amd.datasets.synthetic.cloth import shaded
+from torchreid_amd.datasets.synthetic.figure import draw_person
+from torchreid_amd.datasets.synthetic.foreground import draw_foreground, draw_stranger
+from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
+from torchreid_amd.datasets.synthetic.palette import Array
+from torchreid_amd.datasets.synthetic.parts import PLACES, mask_of
+from torchreid_amd.datasets.synthetic.person import Person, schema
+from torchreid_amd.datasets.synthetic.pose import draw_pose
+from torchreid_amd.datasets.synthetic.records import Record
+from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
+from torchreid_amd.datasets.synthetic.surface import Surfaces, View
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A rendered photograph.
+
+    Attributes:
+        jpeg: the file's bytes.
+        regions: ``(M, h, w)`` where each attribute shows, in the schema's order.
+    """
+
+    jpeg: bytes
+    regions: Mask
+
+    @property
+    def pixels(self) -> Pixels:
+        """``(h, w, 3)`` RGB as read back from the JPEG."""
+        with Image.open(io.BytesIO(self.jpeg)) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def take(person: Person, record: Record, options: SyntheticOptions, camera: Camera | None = None) -> Photograph:
+    """Render the photograph of a person that a record names.
+
+    Every random choice has a stream of its own that depends on seed, identity, camera and
+    frame only; so the result is the same in any process and order, and two persons that
+    differ in one attribute give two photographs that differ only where it shows.
+
+    Args:
+        person: whom; its ``pid`` need not be the record's.
+        record: which photograph.
+        options: seed and image size.
+        camera: instead of the record's camera, e.g. ``camera.NEUTRAL``.
+    """
+    key = (record.pid, record.camera, record.frame)
+    seed = options.seed
+    place = camera or camera_of(record.camera)
+    walk = stream(seed, "walk", record.pid, record.camera)
+    camera = at_hour(place, stream(seed, "hour", record.pid, record.camera))
+    heading = camera.headings[int(walk.integers(len(camera.headings)))] + 0.2 * float(walk.normal())
+    pose = draw_pose(stream(seed, "pose", *key), person, heading)
+    tall = options.height if options.height >= 300 else 2 * options.height if options.height > 160 else 320
+    wide = int(round(tall * options.width / options.height))
+    box = stream(seed, "box", *key)
+    view = _frame_person(box, pose.yaw, camera, (tall, wide), person)
+    surfaces = Surfaces(tall, wide)
+    draw_person(surfaces, person, pose, view)
+    picture = _background(stream(seed, "background", *key), camera, seed, (tall, wide))
+    _ground_shadow(picture, surfaces, camera, view)
+    apart = stream(seed, "stranger", *key)
+    hidden = np.zeros((tall, wide), bool)
+    stranger = draw_stranger(apart, camera, view, (tall, wide)) if camera.number else None
+    if stranger is not None and not stranger[2]:
+        picture[stranger[1]] = stranger[0][stranger[1]]
+    seen = surfaces.part > 0
+    lit = shaded(surfaces, person, camera.light)
+    picture[seen] = lit[seen]
+    if stranger is not None and stranger[2]:
+        picture[stranger[1]] = stranger[0][stranger[1]]
+        hidden |= stranger[1]
+    if camera.number:
+        hidden |= draw_foreground(stream(seed, "foreground", *key), picture, view)
+    surfaces.part[hidden] = 0
+    image = develop(picture, camera, (options.height, options.width), stream(seed, "noise", *key))
+    quality = int(stream(seed, "jpeg", *key).integers(camera.quality[0], camera.quality[1] + 1))
+    regions = _regions(surfaces, person, (options.height, options.width))
+    return Photograph(_jpeg(image, quality), regions)
+
+
+def _frame_person(
+    rng: np.random.Generator, yaw: float, camera: Camera, canvas: tuple[int, int], person: Person
+) -> View:
+    """An imperfect bounding box: the person is a little too large, too small or off centre."""
+    tall, wide = canvas
+    z = np.clip(rng.normal(size=4), -2, 2)
+    pitch = camera.pitch + 0.03 * z[3]
+    share = 0.90 + 0.035 * z[0]
+    scale = share * tall / person.traits.stature / np.cos(pitch)
+    feet = tall * (0.5 + share / 2 + 0.012 * z[1]) - 0.02 * tall
+    middle = wide * (0.5 + 0.045 * z[2])
+    return View(yaw, pitch, float(scale), float(middle), float(feet), 0.25 * camera.pitch, person.traits.stature)
+
+
+def _background(rng: np.random.Generator, camera: Camera, seed: int, canvas: tuple[int, int]) -> Array:
+    tall, wide = canvas
+    zoom = rng.uniform(0.85, 1.15) * 320 / tall
+    high, broad = int(tall * zoom), int(wide * zoom)
+    x, y = int(rng.integers(0, WIDTH - broad)), int(rng.integers(0, max(HEIGHT - high, 1)))
+    flip = rng.random() < 0.5
+    view = scene(camera.place, seed)[y : y + high, x : x + broad]
+    if flip:
+        view = view[:, ::-1]
+    day = 0.62 * camera.light.sky + 0.60 * camera.light.strength + 0.28
+    return np.ascontiguousarray(cv2.resize(view, (wide, tall), interpolation=cv2.INTER_LINEAR)) * np.float32(day)
+
+
+def _ground_shadow(picture: Array, surfaces: Surfaces, camera: Camera, view: View) -> None:
+    """Shadow of the figure on the ground: its outline sheared away from the light, and contact shade."""
+    tall, wide = surfaces.shape
+    outline = cv2.resize((surfaces.part > 0).astype(np.float32), (wide // 2, tall // 2), interpolation=cv2.INTER_AREA)
+    x, y, z = camera.light.direction
+    feet = view.y / 2 + 2
+    shear = float(np.clip(-x / max(y, 0.3), -1.2, 1.2))
+    squash = float(np.clip(0.10 + 0.35 * (-z if z < 0 else z * 0.6), 0.08, 0.4)) * (1 if z > 0 else -1)
+    m = np.array([[1, -shear, shear * feet], [0, squash, feet - squash * feet]], np.float32)
+    cast = cv2.warpAffine(outline, m, (wide // 2, tall // 2))
+    cast = cv2.GaussianBlur(cast, (0, 0), 1.5 + 4 * (1 - camera.light.hardness)) * camera.light.hardness
+    rows = (np.arange(tall // 2, dtype=np.float32)[:, None] - feet) / (tall * 0.012)
+    columns = (np.arange(wide // 2, dtype=np.float32)[None] - view.x / 2) / (wide * 0.13)
+    contact = 0.45 * np.exp(-0.5 * (rows * rows + columns * columns))
+    dark = cv2.resize(np.maximum(cast, contact), (wide, tall), interpolation=cv2.INTER_LINEAR)
+    picture *= 1 - dark[..., None]
+
+
+def _regions(surfaces: Surfaces, person: Person, size: tuple[int, int]) -> Mask:
+    """Attribute regions at image size: pixels at least half covered by the parts that show it."""
+    names = schema().attributes
+    found = np.zeros((len(names), *size), bool)
+    cover: dict[str, Mask] = {}
+    for k, name in enumerate(names):
+        colour = "upper" if name.startswith("up") and name != "up" else "lower"
+        place = name if name in PLACES else colour if person.labels[name] else ""
+        if not place:
+            continue
+        if place not in cover:
+            mask = mask_of(surfaces.part, PLACES[place]).astype(np.float32)
+            cover[place] = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA) >= 0.5
+        found[k] = cover[place]
+    return found
+
+
+def _jpeg(image: Pixels, quality: int) -> bytes:
+    stream_out = io.BytesIO()
+    Image.fromarray(image).save(stream_out, "JPEG", quality=quality)
+    return stream_out.getvalue()

@@ -1,0 +1,228 @@
+"""What stands behind people: one street scene for each camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from torchreid_amd.datasets.synthetic.options import stream
+from torchreid_amd.datasets.synthetic.palette import Array
+
+HEIGHT, WIDTH = 460, 1500
+_Rgb = tuple[float, float, float]
+
+
+class _Scene:
+    """A canvas for scenery: ``(HEIGHT, WIDTH, 3)`` with a horizon row."""
+
+    def __init__(self, rng: np.random.Generator, horizon: int) -> None:
+        self.rng = rng
+        self.horizon = horizon
+        self.picture = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+
+    def noise(self, rows: int, columns: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
+        """Smooth noise around 0 with this many knots."""
+        knots = self.rng.normal(size=(rows, columns)).astype(np.float32)
+        smooth: Array = cv2.resize(knots, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+        return smooth
+
+    def fill(self, top: int, bottom: int, colour: _Rgb, rough: float = 0.03, grain: float = 0.02) -> None:
+        """A surface of one colour, uneven and grainy."""
+        field = self.noise(8, 30) * rough + self.noise(60, 220) * rough * 0.6
+        field += self.rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32) * grain
+        self.picture[top:bottom] = (np.array(colour, np.float32) * (1 + field[..., None]))[top:bottom]
+
+    def ground(self, colour: _Rgb, rough: float = 0.03, grain: float = 0.02) -> None:
+        """The ground, a little lighter far away."""
+        self.fill(self.horizon, HEIGHT, colour, rough, grain)
+        far = np.clip(1 - (np.arange(HEIGHT) - self.horizon) / 140, 0, 1).astype(np.float32)[self.horizon :]
+        self.picture[self.horizon :] *= 1 + 0.12 * far[:, None, None]
+
+    def tiles(self, period: float, dark: float, cross: bool = True) -> None:
+        """Joints of paving in perspective."""
+        rows = np.arange(self.horizon + 1, HEIGHT, dtype=np.float32)
+        depth = 120.0 / (rows - self.horizon + 14)
+        columns = np.arange(WIDTH, dtype=np.float32)
+        near = 0.06 / np.maximum(1.0 / depth, 0.3)
+        if cross:
+            line = np.abs((depth * 6.0 / period * 10) % 1 - 0.5)[:, None] < np.minimum(near * 1.2, 0.2)[:, None]
+            self.picture[self.horizon + 1 :][np.broadcast_to(line, (len(rows), WIDTH))] *= 1 - dark * 0.6
+        x = (columns[None] - WIDTH / 2) * depth[:, None] / (period * 3.0)
+        self.picture[self.horizon + 1 :][np.abs(x % 1 - 0.5) < 0.025] *= 1 - dark
+
+    def box(self, x: int, y: int, w: int, h: int, colour: _Rgb, shade: float = 0.0) -> None:
+        """A rectangle, darker towards its bottom by ``shade``."""
+        fall = np.linspace(1, 1 - shade, max(h, 1), dtype=np.float32)[:, None, None]
+        y0, x0 = max(y, 0), max(x, 0)
+        area = self.picture[y0 : y + h, x0 : x + w]
+        area[:] = np.array(colour, np.float32) * fall[y0 - y : y0 - y + len(area)]
+
+    def blobs(self, count: int, rows: tuple[int, int], colour: _Rgb, size: tuple[int, int]) -> None:
+        """Leaves of hedges and trees."""
+        for _ in range(count):
+            x, y = int(self.rng.integers(WIDTH)), int(self.rng.integers(*rows))
+            r = int(self.rng.integers(*size))
+            c = np.array(colour) * self.rng.uniform(0.55, 1.35)
+            cv2.ellipse(self.picture, (x, y), (r, max(int(r * 0.7), 1)), 0, 0, 360, c.tolist(), -1, cv2.LINE_AA)
+
+    def line(self, points: list[tuple[float, float]], colour: _Rgb, width: int) -> None:
+        """A polyline."""
+        cv2.polylines(self.picture, [np.array(points).astype(np.int32)], False, colour, width, cv2.LINE_AA)
+
+    def soften(self, sigma: float) -> None:
+        """Out of focus above the horizon, a little below."""
+        far = cv2.GaussianBlur(self.picture, (0, 0), sigma)
+        near = cv2.GaussianBlur(self.picture, (0, 0), 0.8)
+        weight = np.clip((np.arange(HEIGHT, dtype=np.float32) - self.horizon) / 60 + 0.3, 0, 1)[:, None, None]
+        self.picture = far * (1 - weight) + near * weight
+
+    def patches_of_shade(self, count: int, dark: float) -> None:
+        """Shadows of trees and roofs on the ground."""
+        mask = np.zeros((HEIGHT, WIDTH), np.float32)
+        for _ in range(count):
+            x, y = int(self.rng.integers(WIDTH)), int(self.rng.integers(self.horizon + 40, HEIGHT))
+            w, h = int(self.rng.integers(60, 260)), int(self.rng.integers(10, 45))
+            cv2.ellipse(mask, (x, y), (w, h), float(self.rng.uniform(-8, 8)), 0, 360, 1.0, -1)
+        mask *= 0.75 + 0.25 * np.sign(self.noise(40, 130))
+        mask[: self.horizon] = 0
+        self.picture *= 1 - dark * cv2.GaussianBlur(mask, (0, 0), 3)[..., None]
+
+
+def bicycle(s: Array, x: float, y: float, size: float, colour: _Rgb, thick: int = 2) -> None:
+    """A bicycle seen from the side whose wheels stand on row ``y``."""
+    r = int(size * 0.33)
+    a, b = (int(x - size * 0.52), int(y - r)), (int(x + size * 0.52), int(y - r))
+    dark = (0.10, 0.10, 0.11)
+    for centre in (a, b):
+        cv2.circle(s, centre, r, dark, thick + 1, cv2.LINE_AA)
+        cv2.circle(s, centre, r - 2, (0.45, 0.45, 0.45), 1, cv2.LINE_AA)
+        for k in range(8):
+            tip = (int(centre[0] + r * np.cos(k * 0.785)), int(centre[1] + r * np.sin(k * 0.785)))
+            cv2.line(s, centre, tip, (0.35, 0.35, 0.36), 1, cv2.LINE_AA)
+    crank = (int(x - size * 0.05), int(y - r * 0.8))
+    seat, head = (int(x - size * 0.2), int(y - r * 2.2)), (int(x + size * 0.38), int(y - r * 2.2))
+    for p, q in ((a, crank), (crank, seat), (a, seat), (seat, head), (crank, head), (head, b)):
+        cv2.line(s, p, q, colour, thick + 1, cv2.LINE_AA)
+    cv2.line(s, (seat[0] - r // 3, seat[1] - 4), (seat[0] + r // 3, seat[1] - 4), dark, thick + 3, cv2.LINE_AA)
+    cv2.line(s, head, (head[0] + r // 4, head[1] - r // 2), dark, thick + 1, cv2.LINE_AA)
+
+
+def _plaza(s: _Scene) -> None:
+    s.fill(0, s.horizon, (0.62, 0.68, 0.66))
+    s.blobs(260, (0, s.horizon - 10), (0.22, 0.34, 0.18), (8, 26))
+    for _ in range(7):  # tents and banners
+        x, w = int(s.rng.integers(WIDTH)), int(s.rng.integers(70, 150))
+        colour = tuple(s.rng.uniform(0.25, 0.95, 3))
+        s.box(x + 8, s.horizon - 38, w - 16, 44, (0.75, 0.73, 0.7), 0.3)
+        cv2.fillPoly(s.picture, [np.array([[x, s.horizon - 34], [x + w // 2, s.horizon - 78], [x + w, s.horizon - 34]])],
+                     colour, cv2.LINE_AA)  # fmt: skip
+    s.ground((0.66, 0.64, 0.60), 0.04)
+    s.tiles(40, 0.16)
+    s.patches_of_shade(8, 0.30)
+
+
+def _lawn(s: _Scene) -> None:
+    s.fill(0, s.horizon, (0.30, 0.38, 0.26))
+    s.blobs(500, (0, s.horizon), (0.20, 0.34, 0.14), (6, 22))
+    s.ground((0.34, 0.45, 0.20), 0.10, 0.09)
+    edge = s.horizon + 150 + (s.noise(1, 9)[0] * 10).astype(int)
+    row = np.arange(HEIGHT)[:, None]
+    path = row > edge[None]
+    stone = np.array([0.60, 0.57, 0.52], np.float32) * (1 + 0.04 * s.noise(50, 150)[..., None])
+    s.picture[path] = stone[path]
+    s.picture[np.abs(row - edge[None]) < 3] = (0.72, 0.70, 0.66)
+    s.patches_of_shade(10, 0.35)
+
+
+def _wall(s: _Scene) -> None:
+    s.fill(0, s.horizon, (0.50, 0.36, 0.30), 0.05)
+    for y in range(0, s.horizon, 9):
+        s.picture[y : y + 1] *= 0.78
+        for x in range((y // 9 % 2) * 11, WIDTH, 22):
+            s.picture[y : y + 9, x : x + 1] *= 0.80
+    for x in range(60, WIDTH, 260):
+        s.box(x, 20, 90, s.horizon - 60, (0.28, 0.33, 0.38), -0.3)
+        s.box(x + 43, 20, 4, s.horizon - 60, (0.75, 0.75, 0.74))
+        if s.rng.random() < 0.5:
+            s.box(x + 140, s.horizon - 150, 60, 150, (0.22, 0.24, 0.24), 0.2)
+    for step in range(3):
+        s.box(0, s.horizon - 12 + 12 * step, WIDTH, 12, (0.52 + 0.05 * step,) * 3, 0.25)
+    s.horizon += 24
+    s.ground((0.52, 0.53, 0.55), 0.04)
+    s.tiles(56, 0.14)
+
+
+def _road(s: _Scene) -> None:
+    s.fill(0, s.horizon, (0.72, 0.71, 0.68))
+    for x in range(0, WIDTH, 130):
+        s.box(x, 0, 125, s.horizon - 14, tuple(np.array([0.6, 0.58, 0.54]) * s.rng.uniform(0.7, 1.2)), 0.1)
+        for y in range(8, s.horizon - 30, 34):
+            for k in range(3):
+                s.box(x + 12 + 38 * k, y, 22, 20, (0.25, 0.30, 0.35))
+    s.ground((0.40, 0.40, 0.41), 0.05, 0.05)
+    s.box(0, s.horizon, WIDTH, 26, (0.62, 0.60, 0.58), 0.1)
+    for k in range(-4, 14):
+        x = k * 150
+        cv2.fillPoly(s.picture, [np.array([[x, s.horizon + 60], [x + 26, s.horizon + 60], [x + 70, HEIGHT], [x + 20, HEIGHT]])],
+                     (0.80, 0.80, 0.78), cv2.LINE_AA)  # fmt: skip
+    for _ in range(9):
+        bicycle(s.picture, s.rng.uniform(0, WIDTH), s.horizon + s.rng.uniform(26, 60), s.rng.uniform(60, 80),
+                tuple(s.rng.uniform(0.1, 0.8, 3)), 2)  # fmt: skip
+    s.patches_of_shade(4, 0.35)
+
+
+def _arcade(s: _Scene) -> None:
+    s.fill(0, s.horizon, (0.36, 0.33, 0.30), 0.05)
+    for x in range(20, WIDTH, 210):
+        s.box(x + 60, 30, 110, s.horizon - 30, (0.20, 0.19, 0.19), -0.4)
+        for k in range(3):
+            s.box(x + 68 + 34 * k, 46, 26, 70, tuple(s.rng.uniform(0.25, 0.85, 3) * np.array([1, 0.9, 0.7])), 0.3)
+        s.box(x, 0, 44, s.horizon + 22, (0.62, 0.58, 0.50), 0.25)
+        s.box(x, 0, 8, s.horizon + 22, (0.50, 0.46, 0.40), 0.25)
+    ground = s.picture[s.horizon :].copy()
+    s.ground((0.46, 0.42, 0.38), 0.03)
+    s.tiles(30, 0.10)
+    lit = np.abs(ground).sum(-1) > 0
+    s.picture[s.horizon :][lit] = ground[lit]
+
+
+def _terrace(s: _Scene) -> None:
+    s.fill(0, s.horizon, (0.58, 0.60, 0.62))
+    s.blobs(80, (0, 30), (0.30, 0.38, 0.26), (8, 20))
+    s.ground((0.60, 0.55, 0.52), 0.05)
+    s.tiles(26, 0.12)
+    for k in range(5):
+        y = s.horizon + 30 + k * 80
+        s.picture[y : y + 8] = s.picture[y : y + 8] * np.array([0.9, 0.62, 0.55], np.float32)
+    for _ in range(6):
+        x, y = int(s.rng.integers(WIDTH)), int(s.rng.integers(s.horizon + 10, s.horizon + 120))
+        s.box(x, y - 24, 70, 7, (0.40, 0.30, 0.22))
+        s.box(x + 6, y - 18, 5, 20, (0.25, 0.25, 0.25))
+        s.box(x + 58, y - 18, 5, 20, (0.25, 0.25, 0.25))
+    s.patches_of_shade(6, 0.25)
+
+
+#: scene: painter, horizon row, blur of what is far
+_PLACES: dict[str, tuple[Callable[[_Scene], None], int, float]] = {
+    "plaza": (_plaza, 150, 3.0),
+    "lawn": (_lawn, 110, 3.5),
+    "wall": (_wall, 230, 2.0),
+    "road": (_road, 140, 2.5),
+    "arcade": (_arcade, 210, 2.5),
+    "terrace": (_terrace, 40, 2.5),
+}
+
+
+@lru_cache(maxsize=12)
+def scene(place: str, seed: int) -> Array:
+    """The scene ``(HEIGHT, WIDTH, 3)`` of a place, 1 is white; the same for the same seed."""
+    if place == "grey":
+        return np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
+    paint, horizon, blur = _PLACES[place]
+    s = _Scene(stream(seed, "scene-" + place), horizon)
+    paint(s)
+    s.soften(blur)
+    return s.picture
