@@ -183,7 +183,7 @@ class ImageAMDEngine(_torchreid.engine.Engine):  # type: ignore[misc]
             metric,
             self.model.form,
             self.model.attributes.attributes,
-            self.labels.rates(),
+            self.labels.rates(self.datamanager.train_loader.dataset.train),
             self.device,
         )
         self.scores[dataset_name] = scores

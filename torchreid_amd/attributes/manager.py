@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class ManagerLabels:
 
     def __init__(self, cfg: Any, schema: AttributeSchema | None = None) -> None:
         self.cfg = cfg
+        self._checked: set[str] = set()
         sources = [self._source(name, "all" if cfg.data.combineall else "train") for name in cfg.data.sources]
         self.sources = SourceLabels(sources, schema)
         self.schema = self.sources.schema
@@ -42,10 +44,18 @@ class ManagerLabels:
         """Labels (B, M) of a training batch of torchreid (``impath`` and ``dsetid``)."""
         return self.sources.labels(batch["impath"], batch["dsetid"])
 
-    def rates(self) -> np.ndarray:
-        """Share of "yes" among the known labels of the sources (M,); the image-free prior."""
-        tables = [source.table.matrix for source in self.sources.sources]
-        labels = np.concatenate(tables)
+    def rates(self, items: Sequence[tuple[str, int, int, int]]) -> np.ndarray:
+        """Share of "yes" among the known labels of the training identities (M,): the image-free prior.
+
+        Args:
+            items: the training images as torchreid lists them: (path, pid, camera, dsetid).
+        """
+        labels = np.concatenate(
+            [
+                source.labels_once([item[0] for item in items if item[3] == number])
+                for number, source in enumerate(self.sources.sources)
+            ]
+        )
         return (labels == 1).sum(0) / np.maximum((labels >= 0).sum(0), 1)
 
     def test(self, name: str, impaths: list[str]) -> np.ndarray:
@@ -65,8 +75,14 @@ class ManagerLabels:
         if not given or (bare and name not in bare):
             return label_source(name, cfg.data.root, split=split)
         source = label_source(name, cfg.data.root, given, cfg.amd.attributes.schema, split)
-        if split != "test" and len(bare) < 2:
-            line = source.check(_all_paths(name, cfg.data.root))
+        if len(bare) > 1 and source.table.by == "pid":
+            raise InputError(
+                f"{given!r} labels people by pid, but {' and '.join(bare)} have no labels of their own and "
+                "count their identities independently; use an 'image' column, or one of them"
+            )
+        if name not in self._checked:
+            self._checked.add(name)
+            line = "" if len(bare) > 1 else source.check(_all_paths(name, cfg.data.root))
             if line:
                 print(line)
         return source

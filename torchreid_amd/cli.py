@@ -1,0 +1,202 @@
+"""The command ``torchreid-amd``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torchreid_amd.errors import InputError, unknown_name
+
+_KINDS = ("targets", "heads", "losses", "datasets", "attributes")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when it went well, 2 for bad input (one line on the error stream)."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except InputError as error:
+        print(f"torchreid-amd: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        print(
+            f"torchreid-amd: {error.strerror or error}{where}; free space or check the path", file=sys.stderr
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("torchreid-amd: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchreid-amd", description="Explain what the distances of torchreid models are made of."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train an interpreter; torchreid's own options plus amd.*")
+    _host_options(train)
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="score a trained interpreter")
+    evaluate.add_argument("folder", metavar="RUN", help="run folder")
+    _host_options(evaluate)
+    evaluate.add_argument("--weights", help="the target's weights, if they have moved")
+    evaluate.set_defaults(run=_evaluate)
+
+    explain = commands.add_parser("explain", help="explain the distance of two photographs")
+    explain.add_argument("folder", metavar="RUN", help="run folder")
+    explain.add_argument("a", metavar="A", help="a photograph")
+    explain.add_argument("b", metavar="B", help="another one")
+    _outputs(explain)
+    explain.set_defaults(run=_explain)
+
+    rank = commands.add_parser("rank", help="rank a gallery and explain the nearest photographs")
+    rank.add_argument("folder", metavar="RUN", help="run folder")
+    rank.add_argument("query", metavar="QUERY", help="a photograph")
+    rank.add_argument("gallery", metavar="GALLERY", nargs="+", help="photographs, or folders of them")
+    rank.add_argument("--topk", type=int, default=10, help="how many to explain (default: 10)")
+    _outputs(rank)
+    rank.set_defaults(run=_rank)
+
+    synth = commands.add_parser("synth", help="render the procedural pedestrians")
+    synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
+    synth.add_argument("--train-ids", type=int, default=200, help="training identities (default: 200)")
+    synth.add_argument("--test-ids", type=int, default=150, help="test identities (default: 150)")
+    synth.add_argument("--images-per-id", type=int, default=10, help="about how many images each (default: 10)")
+    synth.add_argument("--seed", type=int, default=0, help="another seed renders other people (default: 0)")
+    synth.add_argument("--workers", type=int, default=None, help="processes (default: one a core)")
+    synth.add_argument("--force", action="store_true", help="render again over what is there")
+    synth.set_defaults(run=_synth)
+
+    listing = commands.add_parser("list", help="list what is registered")
+    listing.add_argument("kind", metavar="{" + ",".join(_KINDS) + "}", help="what to list")
+    listing.add_argument("pattern", nargs="?", default="*", help="wildcards, e.g. 'osnet*'")
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _host_options(parser: argparse.ArgumentParser) -> None:
+    """The options of torchreid's own training script."""
+    parser.add_argument("--config-file", default="", help="path to config file")
+    parser.add_argument("-s", "--sources", nargs="+", help="source datasets (delimited by space)")
+    parser.add_argument("-t", "--targets", nargs="+", help="target datasets (delimited by space)")
+    parser.add_argument("--transforms", nargs="+", help="data augmentation")
+    parser.add_argument("--root", default="", help="path to data root")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs, e.g. amd.head attrimeter")
+
+
+def _outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", help="the target's weights, if they have moved")
+    parser.add_argument("--figure", metavar="FILE", help="write a figure (.png, .pdf, .svg)")
+    parser.add_argument("--html", metavar="FILE", help="write a self-contained page")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers")
+
+
+def _configure(args: argparse.Namespace, cfg: Any) -> Any:
+    import torch
+
+    from torchreid_amd.config import merge
+
+    cfg.use_gpu = torch.cuda.is_available()
+    lists, pairs = {}, list(args.opts)
+    for key in ("sources", "targets", "transforms"):
+        lists[key], stray = _split(getattr(args, key) or [])
+        pairs = stray + pairs
+    merge(cfg, args.config_file, pairs)
+    for key, value in lists.items():
+        if value:
+            cfg.data[key] = value
+    cfg.data.root = args.root or cfg.data.root
+    return cfg
+
+
+def _split(values: list[str]) -> tuple[list[str], list[str]]:
+    """A list option that swallowed the ``KEY VALUE`` pairs behind it, and those pairs."""
+    end = next((i for i, value in enumerate(values) if "." in value), len(values))
+    return values[:end], values[end:]
+
+
+def _train(args: argparse.Namespace) -> None:
+    from torchreid_amd.config import get_default_config
+    from torchreid_amd.train import train
+
+    train(_configure(args, get_default_config()))
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from torchreid_amd.evaluate import evaluate
+
+    evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights)
+
+
+def _explain(args: argparse.Namespace) -> None:
+    from torchreid_amd import Explainer
+
+    explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
+    explanation = explainer.explain(args.a, args.b)
+    print(explanation.summary())
+    _write(explanation, args)
+
+
+def _rank(args: argparse.Namespace) -> None:
+    from torchreid_amd import Explainer
+
+    gallery = [photograph for given in args.gallery for photograph in _photographs(Path(given))]
+    explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
+    ranking = explainer.explain_ranking(args.query, gallery, topk=args.topk)
+    print(ranking.summary())
+    _write(ranking, args)
+
+
+def _photographs(given: Path) -> list[Path]:
+    """A photograph, or the photographs of a folder by name."""
+    if not given.is_dir():
+        return [given]
+    endings = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+    found = sorted(p for p in given.iterdir() if p.suffix.lower() in endings)
+    if not found:
+        raise InputError(f"folder {str(given)!r} holds no photographs; expected {', '.join(endings)}")
+    return found
+
+
+def _write(result: Any, args: argparse.Namespace) -> None:
+    for path, write in ((args.figure, result.plot), (args.html, result.save_html), (args.json, result.to_json)):
+        if path:
+            write(path)
+            print(f"Written: {path}")
+
+
+def _synth(args: argparse.Namespace) -> None:
+    from torchreid_amd.datasets.synthetic import render_dataset
+
+    folder = render_dataset(
+        args.root,
+        train_ids=args.train_ids,
+        test_ids=args.test_ids,
+        images_per_id=args.images_per_id,
+        seed=args.seed,
+        workers=args.workers,
+        force=args.force,
+    )
+    print(folder)
+
+
+def _list(args: argparse.Namespace) -> None:
+    import torchreid_amd
+
+    if args.kind not in _KINDS:
+        raise unknown_name("kind", args.kind, _KINDS)
+    for name in getattr(torchreid_amd, f"list_{args.kind}")(args.pattern):
+        print(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
