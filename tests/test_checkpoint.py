@@ -224,7 +224,15 @@ def test_missing_file_names_the_model_zoo_and_folder_is_told(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"epoch": 3}, {"state_dict": {}}, {"state_dict": {"a": 1}}, {1: torch.ones(1)}, {"a\nb": torch.ones(1)}, [torch.ones(1)]],
+    [
+        {},
+        {"epoch": 3},
+        {"state_dict": {}},
+        {"state_dict": {"a": 1}},
+        {1: torch.ones(1)},
+        {"a\nb": torch.ones(1)},
+        [torch.ones(1)],
+    ],
 )
 def test_checkpoints_without_weights(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pth")
@@ -338,6 +346,18 @@ def test_a_plain_checkpoint_fits_a_model_with_an_interpreter(tmp_path: Path) -> 
     del half["interpreter.bias"]
     with pytest.raises(InputError, match="1 missing"):
         load_weights(model, saved(half, tmp_path / "w.pth"))
+
+
+def test_the_same_with_a_model_of_an_amd_factory_entry(tmp_path: Path, build) -> None:
+    """The wrapper gives the plain model's embeddings and shares its fingerprint."""
+    source = build("osnet_x0_25", seed=1)
+    model = build("amd_osnet_x0_25", seed=2)
+    report = load_weights(model, saved(source, tmp_path / "w.pth"))
+    assert report.loaded == tuple(source.state_dict()) and report.skipped == ()
+    assert fingerprint(model) == fingerprint(source)
+    images = torch.rand(2, 3, 256, 128)
+    with torch.no_grad():
+        assert torch.equal(model(images), source(images))
 
 
 def test_the_real_checkpoint_gives_torchreids_own_embeddings(real_file, build) -> None:
