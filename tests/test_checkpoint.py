@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from torchreid_amd import host
-from torchreid_amd.checkpoint import fingerprint, load_weights, read_state_dict
+from torchreid_amd.checkpoint import fingerprint, load_weights, read_state_dict, write_checkpoint
 from torchreid_amd.errors import InputError
 from torchreid_amd.safe_load import read_checkpoint
 
@@ -371,6 +371,25 @@ def test_the_real_checkpoint_gives_torchreids_own_embeddings(real_file, build) -
         with torch.no_grad():
             assert (ours(images) - theirs(images)).abs().max() <= 1e-6
         assert bool(report.skipped) == (classes != 751)
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "new" / "w.pth", {"epoch": 2, "state_dict": state_of(Small())})
+    assert read_checkpoint(tmp_path / "new" / "w.pth")["epoch"] == 2
+    assert set(read_state_dict(tmp_path / "new" / "w.pth")) == set(Small().state_dict())
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(small_disk: Path) -> None:
+    write_checkpoint(small_disk / "w.pth", {"epoch": 1})
+    before = (small_disk / "w.pth").read_bytes()
+    with pytest.raises(InputError, match="No space left on device") as error:
+        write_checkpoint(small_disk / "w.pth", {"epoch": 2, "weights": torch.ones(1_000_000)})
+    one_line(error)
+    assert [p.name for p in small_disk.iterdir()] == ["w.pth"]
+    assert (small_disk / "w.pth").read_bytes() == before
 
 
 # --- fingerprint ---------------------------------------------------------------------------------

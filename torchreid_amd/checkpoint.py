@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from torchreid_amd.errors import InputError
+from torchreid_amd.files import atomic_path
 from torchreid_amd.safe_load import read_checkpoint
 
 _NESTED = ("state_dict", "model_state_dict", "model")
@@ -47,6 +50,20 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if all(key.startswith("module.") for key in content):
         content = {key.removeprefix("module."): value for key, value in content.items()}
     return content
+
+
+def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write what :func:`read_checkpoint` reads back; whole, or what stood there stays.
+
+    ``torch.save`` itself reports a full disk as an internal error, so it writes to memory here.
+
+    Raises:
+        InputError: the folder cannot be written to or the disk is full.
+    """
+    memory = io.BytesIO()
+    torch.save(dict(content), memory)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(memory.getbuffer())
 
 
 def _is_name(key: object) -> bool:
