@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,14 +18,15 @@ from PIL import Image
 from torch import Tensor
 
 from torchreid_amd.attributes.schema import UNKNOWN
+from torchreid_amd.decomposer import Decomposer
 from torchreid_amd.distances import get_distance
 from torchreid_amd.errors import InputError
 from torchreid_amd.explanation import Explanation, Labels, read_labels
-from torchreid_amd.image import Photograph, image_name, read_image, to_tensor
+from torchreid_amd.image import Photograph, image_name, list_images, read_image, to_tensor
 from torchreid_amd.ranking import Ranking, same_person
 
 if TYPE_CHECKING:
-    from torchreid_amd.interpreter import Comparison, Decomposition, Interpreter
+    from torchreid_amd.interpreter import Interpreter
 
 __all__ = ["Explainer", "Explanation", "Ranking"]
 
@@ -73,6 +73,7 @@ class Explainer:
         self.interpreter = interpreter if device is None else interpreter.to(torch.device(device))
         self.size = (int(size[0]), int(size[1]))
         self.norm_mean, self.norm_std = tuple(norm_mean), tuple(norm_std)
+        self._decomposer = Decomposer(self.interpreter, self.size, self.norm_mean, self.norm_std)
         self.schema = interpreter.attributes
         known = getattr(labels, "schema", self.schema)
         if labels is not None and known.attributes != self.schema.attributes:
@@ -116,7 +117,7 @@ class Explainer:
 
         Raises:
             InputError: a photograph cannot be read, labels do not fit the attributes, or the
-                model gives a distance that is not a number.
+                model gives an embedding that is not finite.
         """
         return next(self.explain_many([(a, b, labels_a, labels_b)]))
 
@@ -136,7 +137,7 @@ class Explainer:
     def explain_ranking(
         self,
         query: Photograph,
-        gallery: Iterable[Photograph],
+        gallery: Iterable[Photograph] | str | os.PathLike[str],
         topk: int = 10,
         batch_size: int = 64,
         same: Sequence[bool | None] | None = None,
@@ -145,7 +146,7 @@ class Explainer:
 
         Args:
             query: the query photograph.
-            gallery: N photographs.
+            gallery: N photographs, or a folder of image files.
             topk: how many of the nearest to explain; all where there are fewer.
             batch_size: images a forward pass.
             same: whether each gallery photograph shows the query's person; where it is not given,
@@ -156,7 +157,7 @@ class Explainer:
                 of another length.
         """
         _check_batch(batch_size)
-        photographs = [gallery] if isinstance(gallery, str | os.PathLike) else list(gallery)
+        photographs = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
         if not photographs:
             raise InputError("the gallery is empty; give at least one photograph")
         if topk < 1:
@@ -208,19 +209,20 @@ class Explainer:
     def _explain_batch(
         self, batch: list[tuple[Any, Any, Any, Any]], names: Sequence[tuple[str, str]], batch_size: int
     ) -> list[Explanation]:
-        position: dict[Any, int] = {}  # a photograph that comes up twice is read and computed once
         sources = [s for a, b, _, _ in batch for s in (a, b)]
-        for source in sources:
-            position.setdefault(_identity(source), len(position))
-        unique = {_identity(s): s for s in sources}
-        images = [read_image(unique[key]) for key in position]
-        rows = torch.tensor([position[_identity(s)] for s in sources])
+        position: dict[Any, int] = {}  # a photograph that comes up twice is read and computed once
+        images: list[Image.Image] = []
+        called: list[str] = []
+        for source, name in zip(sources, (n for pair in names for n in pair), strict=True):
+            if _identity(source) not in position:
+                position[_identity(source)] = len(images)
+                images.append(read_image(source))
+                called.append(name)
+        rows = [position[_identity(s)] for s in sources]
         labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
-        whole, pairs = self._compute(images, rows, batch_size)
-        flat = [name for pair in names for name in pair]
-        for values in (whole.embedding, whole.components):
-            _check_finite(values[rows], flat)
-        maps = whole.maps.float().numpy()
+        whole = self._decomposer.decompose(images, called, batch_size)
+        pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
+        maps = whole.maps.float().cpu().numpy()
         return [
             Explanation(
                 distance=float(pairs.distance[n]),
@@ -230,58 +232,24 @@ class Explainer:
                 residual=float(pairs.residual[n]),
                 schema=self.schema,
                 attention=(maps[rows[2 * n]].copy(), maps[rows[2 * n + 1]].copy()),
-                images=(images[int(rows[2 * n])], images[int(rows[2 * n + 1])]),
+                images=(images[rows[2 * n]], images[rows[2 * n + 1]]),
                 names=names[n],
                 labels=_pair_labels(*labels[n], len(self.schema)),
             )
             for n in range(len(batch))
         ]
 
-    def _compute(
-        self, images: list[Image.Image], rows: Tensor, batch_size: int
-    ) -> tuple[Decomposition, Comparison]:
-        """Decompositions of the images, and comparisons of rows 0-1, 2-3, …"""
-        from torchreid_amd.interpreter import Comparison, Decomposition
-
-        with self._computing():
-            parts = [
-                self.interpreter(self._batch(images[i : i + batch_size]))
-                for i in range(0, len(images), batch_size)
-            ]
-            whole = Decomposition.cat(parts)
-            pairs = self.interpreter.compare(whole[rows[0::2]], whole[rows[1::2]])
-            tensors = (pairs.distance, pairs.contributions, pairs.shares, pairs.residual)
-            return whole.to("cpu"), Comparison(pairs.metric, *(t.cpu() for t in tensors))
-
     def _distances(self, query: Image.Image, gallery: Sequence[Photograph], batch_size: int) -> Tensor:
         """The target's distance of the query from each gallery photograph (N,)."""
         between = get_distance(self.interpreter.metric).between
+        wanted = self._decomposer.embed([query], ["the query"])
         found = []
-        with self._computing():
-            wanted = self.interpreter.target(self._batch([query]))
-            _check_finite(wanted, ["the query"])
-            for start in range(0, len(gallery), batch_size):
-                photographs = gallery[start : start + batch_size]
-                embedding = self.interpreter.target(self._batch([read_image(p) for p in photographs]))
-                _check_finite(embedding, [image_name(p) or "a gallery photograph" for p in photographs])
-                found.append(between(wanted, embedding).float().cpu())
+        for start in range(0, len(gallery), batch_size):
+            photographs = gallery[start : start + batch_size]
+            called = [image_name(p) or f"gallery {start + n}" for n, p in enumerate(photographs, 1)]
+            embeddings = self._decomposer.embed([read_image(p) for p in photographs], called)
+            found.append(between(wanted, embeddings).float().cpu())
         return torch.cat(found)
-
-    def _batch(self, images: Sequence[Image.Image]) -> Tensor:
-        """(B, 3, H, W), where and in the precision in which the interpreter computes."""
-        weight = next((p for p in self.interpreter.parameters() if p.is_floating_point()), torch.zeros(()))
-        return torch.stack([self.preprocess(i) for i in images]).to(weight.device, weight.dtype)
-
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        modes = [(module, module.training) for module in self.interpreter.modules()]
-        self.interpreter.eval()
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            for module, training in modes:
-                module.training = training
 
     def _labels(self, source: Photograph, given: GivenLabels) -> Labels | None:
         if given is None and self.labels is not None and isinstance(source, str | os.PathLike):
@@ -314,13 +282,3 @@ def _pair_labels(a: Labels | None, b: Labels | None, count: int) -> tuple[Labels
 def _check_batch(batch_size: int) -> None:
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}; give at least 1")
-
-
-def _check_finite(values: Tensor, names: Sequence[str]) -> None:
-    """Embedding and components (B, …) of the photographs named must be numbers."""
-    wrong = torch.nonzero(~torch.isfinite(values.flatten(1)).all(1)).flatten().tolist()
-    if wrong:
-        raise InputError(
-            f"the model's embedding of {names[wrong[0]]!r} is not finite; "
-            "check the weights of the target and of the interpreter"
-        )

@@ -1,0 +1,303 @@
+"""Figures and pages: what they show, that they are self-contained, and how they are written."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from toy_interpreter import noisy, plain, toy_explainer
+
+from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.attributes.sets import market1501
+from torchreid_amd.errors import InputError
+from torchreid_amd.explanation import Explanation
+from torchreid_amd.report.overlay import Scale, shared_scale, thumbnail, tint
+from torchreid_amd.report.sheet import COLOURS, FRAMES, shorten, text_width, wrap
+from torchreid_amd.report.words import number, percent
+
+
+def _explanation(
+    signed: bool = False, labels: bool = True, names: tuple[str, str] = ("A", "B")
+) -> Explanation:
+    """Market's 26 attributes; contributions 1 … 26 over their sum, the last five negative if signed."""
+    schema = market1501()
+    parts = np.arange(26, 0, -1.0)
+    if signed:
+        parts[-5:] *= -1
+    shares = parts / parts.sum()
+    rng = np.random.default_rng(0)
+    maps = rng.uniform(0.5, 2, (2, 26, 8, 4)).astype(np.float32)
+    known = (np.arange(26) % 2).astype(np.int8), np.array([1, 0, -1] * 8 + [1, 1], np.int8)
+    return Explanation(
+        10.0, "euclidean", 9.0 * shares, shares, 1.0, schema, (maps[0], maps[1]),
+        (noisy(1, (64, 128)), noisy(2, (300, 200))), names, known if labels else None,
+    )  # fmt: skip
+
+
+def _axes(figure: Figure, label: str) -> list[Any]:
+    return [a for a in figure.axes if str(a.get_label()).startswith(label)]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_pair_figure_shows_every_contribution(signed: bool) -> None:
+    e = _explanation(signed)
+    figure = e.plot()
+    (bars,) = _axes(figure, "bars")
+    widths = [p.get_width() for p in bars.patches]
+    assert widths == pytest.approx(sorted(e.contributions, reverse=True))  # all M, sorted, signed
+    low, high = bars.get_xlim()
+    assert low <= min(0, min(widths)) and max(widths) <= high
+    names = [t.get_text() for t in bars.get_yticklabels()]
+    assert names == [e.schema.say(e.attributes[k]) for k in e.order()]
+    line = next(x for x in bars.lines if x.get_linestyle() == "--")
+    assert line.get_xdata()[0] == pytest.approx(9.0 / 26)  # the uniform share of what is explained
+    faces = Counter(p.get_facecolor() for p in bars.patches)
+    assert sorted(faces.values()) == sorted(Counter(e.exclusive.tolist()).values())
+    shown = " ".join(t.get_text() for t in figure.texts)
+    assert "Euclidean distance 10.0 (torchreid prints its square, 100)" in shown
+    assert "do not explain: 10 % (residual 1.00)" in shown
+    legend = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert any("exclusive" in t for t in legend) and any("even split, 3.8 %" in t for t in legend)
+
+
+def test_pair_figure_has_photographs_and_overlays_on_one_scale() -> None:
+    e = _explanation()
+    figure = e.plot(top=4)
+    assert len(_axes(figure, "photograph")) == 2
+    assert len(_axes(figure, "map A")) == len(_axes(figure, "map B")) == 4
+    (scale,) = _axes(figure, "colour scale")
+    tops = [e.attributes[k] for k in e.order()[:4]]
+    sizes = [(128, 64), (200, 300)]
+    values = [e.map(s, a, sizes[s]) for s in (0, 1) for a in tops]
+    assert scale.get_xlim() == pytest.approx((min(v.min() for v in values), max(v.max() for v in values)))
+    for axes, image in zip(_axes(figure, "photograph"), e.images, strict=True):
+        box = axes.get_window_extent()
+        assert box.width / box.height == pytest.approx(image.width / image.height, rel=0.01)  # undistorted
+    assert len(_axes(e.plot(top=0), "map")) == 0 and len(_axes(e.plot(top=99), "map A")) == 26
+
+
+def test_figure_without_labels_is_grey_and_says_nothing_of_them() -> None:
+    figure = _explanation(labels=False).plot()
+    (bars,) = _axes(figure, "bars")
+    assert len({p.get_facecolor() for p in bars.patches}) == 1
+    assert not any("exclusive" in t.get_text() for t in figure.legends[0].get_texts())
+
+
+def test_nothing_overlaps_in_the_pair_figure() -> None:
+    figure = _explanation(names=("folder/" * 20 + "a.jpg", "b $x_1$ <&> \n c.jpg")).plot()
+    figure.draw_without_rendering()
+    whole = figure.bbox
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1
+    boxes = [t.get_window_extent() for t in figure.texts if t.get_text().strip()]
+    boxes += [a.get_window_extent() for a in figure.axes if a.get_label() != "bars"]
+    boxes += [_axes(figure, "bars")[0].get_tightbbox(), figure.legends[0].get_window_extent()]
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            width = min(one.x1, other.x1) - max(one.x0, other.x0)
+            height = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert min(width, height) < 2, (one, other)  # pixels
+
+
+@pytest.mark.parametrize("count", [1, 2, 60])
+def test_figures_for_few_and_many_attributes(count: int, tmp_path: Path) -> None:
+    schema = AttributeSchema("n", tuple(f"a rather long attribute name number {k}" for k in range(count)))
+    maps = np.ones((count, 1, 1), np.float32)
+    parts = np.full(count, 1 / count)
+    e = Explanation(
+        1.0, "cosine", parts, parts, 0.0, schema, (maps, maps), (plain(1, size=(1, 1)), plain(2)), ("A", "B")
+    )
+    e.plot(tmp_path / "n.png")
+    assert Image.open(tmp_path / "n.png").width > 800
+    assert "Cosine distance 1.00." in e.to_html()
+
+
+def test_figures_leave_no_global_state(tmp_path: Path) -> None:
+    from matplotlib import pyplot
+
+    _explanation().plot(tmp_path / "pair.png")
+    assert pyplot.get_fignums() == []
+
+
+def test_ranking_figure(tmp_path: Path) -> None:
+    explainer = toy_explainer()
+    r = explainer.explain_ranking(
+        noisy(0), [noisy(s) for s in range(1, 14)], topk=12, same=[True, False, None] + [False] * 10
+    )
+    figure = r.plot(tmp_path / "ranking.png", top=2)
+    photographs = _axes(figure, "photograph")
+    assert len(photographs) == 13  # query and twelve
+    frames = [a.spines["top"].get_edgecolor() for a in photographs[1:]]
+    from matplotlib.colors import to_rgba
+
+    assert frames == [to_rgba(FRAMES[m]) for m in r.matches]
+    assert len(_axes(figure, "share")) == 24
+    texts = [t.get_text() for t in figure.texts]
+    for e in r:
+        assert any(t.endswith(number(e.distance)) for t in texts)
+    assert "The nearest 12 of 13" in " ".join(texts) and (tmp_path / "ranking.png").stat().st_size > 10_000
+
+
+class _Page(HTMLParser):
+    """Tags, ids and every address a page would load; refuses tags that do not match."""
+
+    void = {"meta", "img", "br", "link"}
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {k: v or "" for k, v in attrs}))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [a for t, a in self.tags if t == tag]
+
+
+def _check_self_contained(text: str) -> _Page:
+    page = _Page(text)
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "base", "form")
+        for key in ("src", "data-a", "data-b"):
+            if key in attributes and tag in ("img", "button"):
+                assert re.match(r"data:image/(png|jpeg);base64,", attributes[key])
+                data = base64.b64decode(attributes[key].split(",", 1)[1], validate=True)
+                Image.open(BytesIO(data)).load()
+        assert "href" not in attributes and not (tag == "script" and "src" in attributes)
+    assert "http:" not in text and "https:" not in text and "url(" not in text and "@import" not in text
+    assert all("alt" in a for a in page.all("img"))
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    for button in page.all("button"):
+        assert {button["data-a-on"], button["data-b-on"]} <= set(ids)
+    policy = [a for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'" in policy[0]["content"]
+    return page
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_pair_page(tmp_path: Path, signed: bool) -> None:
+    e = _explanation(signed, names=("<script>alert('a')</script>.jpg", 'b" onload="x & y.jpg'))
+    e.save_html(tmp_path / "pair.html")
+    text = (tmp_path / "pair.html").read_text(encoding="utf-8")
+    page = _check_self_contained(text)
+    assert text.count("<script>") == 1 and "<script>alert('a')</script>.jpg" in page.words  # escaped
+    assert len(page.all("button")) == 26
+    assert [b["aria-pressed"] for b in page.all("button")].count("true") == 1
+    assert len(page.all("tr")) == 27 and len(page.all("table")) == 1
+    for k in range(26):
+        assert number(float(e.contributions[k])) in page.words
+    assert "Euclidean distance 10.0" in page.words and "prefers-color-scheme" in text
+    bars = [a["style"] for a in page.all("b")]
+    places = [[float(v) for v in re.findall(r"([\d.]+)%", b)] for b in bars]
+    assert all(0 <= left and left + width <= 100.02 for left, width in places)
+    largest = max(abs(e.contributions)) / (max(e.contributions) - min(0, *e.contributions))
+    assert max(width for _, width in places) == pytest.approx(100 * largest, abs=0.01)
+    assert len(text) < 1_000_000
+
+
+def test_ranking_page() -> None:
+    gallery = [noisy(s, (400, 800)) for s in range(1, 6)]
+    r = toy_explainer().explain_ranking(noisy(0), gallery, topk=3, same=[True, False, None, None, None])
+    text = r.to_html()
+    page = _check_self_contained(text)
+    assert len(page.all("button")) == 9 and len(page.all("table")) == 3
+    assert sum("card" in a.get("class", "").split() for a in page.all("li")) == 3
+    assert "The nearest 3 of 5" in page.words
+    for e, same in zip(r, r.matches, strict=True):
+        assert number(e.distance) in page.words
+        assert same is None or ("✓ same" if same else "✗ different") in page.words
+    assert "data:image/jpeg" in text  # a large photograph is made smaller
+
+
+def test_shared_scale_and_colours() -> None:
+    assert shared_scale([np.array([1.0, 3.0]), np.array([0.5, 2.0])]) == Scale(0.5, 3.0)
+    assert shared_scale([np.array([-1.0, 3.0])]) == Scale(-3.0, 3.0)
+    narrow = shared_scale([np.array([0.99, 1.01])])  # a fifth of 1.01 around 1
+    assert (narrow.low, narrow.high) == pytest.approx((1 - 0.101, 1 + 0.101))
+    assert np.asarray(tint(np.full((2, 2), 7.0), Scale(7.0, 7.0))).shape == (2, 2, 4)
+    low, high = np.asarray(tint(np.array([[0.0, 1.0]]), Scale(0.0, 1.0)))[0]
+    assert low[3] == 0 and high[3] > 200
+    signed = np.asarray(tint(np.array([[-1.0, 0.0, 1.0]]), Scale(-1.0, 1.0)))[0]
+    assert signed[1][3] < 5 and signed[0][2] > signed[0][0] and signed[2][0] > signed[2][2]  # blue, red
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0, "0"), (12.34, "12.3"), (151.29, "151"), (-0.0502, "−0.0502"), (0.4, "0.400"), (1234.5, "1234"),
+     (2e-5, "2.00e−05"), (3.2e7, "3.20e+07"), (float("nan"), "nan")],
+)  # fmt: skip
+def test_numbers_in_words(value: float, said: str) -> None:
+    assert number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.214, "21 %"), (0.043, "4.3 %"), (0.0004, "0.04 %"), (0, "0 %"), (-0.021, "−2.1 %"), (1, "100 %"),
+     (1e-9, "0 %"), (-1e-9, "0 %")],
+)  # fmt: skip
+def test_percentages_in_words(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_fitting_text_and_thumbnails() -> None:
+    assert shorten("short", 8, 5) == "short"
+    cut = shorten("a very long name indeed", 8, 0.8)
+    assert cut.endswith("…") and text_width(cut, 8) <= 0.8
+    assert shorten("folder/photograph.jpg", 8, 0.8, keep_end=True).endswith(".jpg")
+    assert wrap("white upper body", 8, 0.7) == ["white upper", "body"]
+    assert len(wrap("one two three four five six", 8, 0.4, lines=2)) == 2 and wrap("", 8, 1) == []
+    assert thumbnail(plain(1, size=(1000, 10)), 100, 100).size == (100, 1)
+    assert thumbnail(plain(1, size=(10, 10)), 100, 100).size == (10, 10)
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    e = _explanation()
+    with pytest.raises(InputError, match=r"names no known format; use one of .*\.png"):
+        e.plot(tmp_path / "pair.xyz")
+    with pytest.raises(InputError, match="names no known format"):
+        e.plot(tmp_path / "pair")
+    e.plot(tmp_path / "pair.pdf")
+    e.plot(tmp_path / "pair.SVG")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="cannot write"):
+        e.save_html(tmp_path / "file" / "pair.html")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "pair.html").write_text("before")
+    monkeypatch.setattr(Path, "write_text", full)
+    for write in (e.save_html, e.to_json):
+        with pytest.raises(InputError, match="No space left on device"):
+            write(tmp_path / "pair.html")
+    monkeypatch.undo()
+    assert (tmp_path / "pair.html").read_text() == "before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "pair.SVG", "pair.html", "pair.pdf"]
+
+
+def test_exclusive_and_common_are_told_apart() -> None:
+    assert len({COLOURS[v] for v in (1, 0, -1)}) == 3
