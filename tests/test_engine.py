@@ -77,7 +77,9 @@ def test_run_folder_and_scores(root: Path, tmp_path: Path, capsys: pytest.Captur
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["target"]["model"] == "osnet_x0_25" and record["target"]["num_classes"] == 6
     assert record["scores"]["datasets"]["market1501_attr"]["pairs"] == scores["market1501_attr"]["pairs"]
-    assert scores["market1501_attr"]["pairs"]["used"] == 16  # 4 queries × 4 gallery images, none in one camera
+    assert (
+        scores["market1501_attr"]["pairs"]["used"] == 16
+    )  # 4 queries × 4 gallery images, none in one camera
     written = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"interpreter.safetensors", "run.json", "target.safetensors", "progress.pth.tar"} <= written
     assert any(name.startswith("events.out.tfevents") for name in written)
@@ -129,7 +131,9 @@ def test_same_seed_same_result(root: Path, tmp_path: Path) -> None:
 def test_progress_of_another_interpreter_is_refused(root: Path, tmp_path: Path) -> None:
     train(config(root, tmp_path / "run", "train.max_epoch", 1))
     with pytest.raises(InputError, match="does not belong to this interpreter"):
-        engine_for(config(root, tmp_path / "other", "amd.head", "attrimeter", "model.resume", tmp_path / "run"))
+        engine_for(
+            config(root, tmp_path / "other", "amd.head", "attrimeter", "model.resume", tmp_path / "run")
+        )
 
 
 def test_loss_against_a_double_loop(root: Path) -> None:
@@ -225,7 +229,9 @@ def test_a_model_without_interpreter_is_refused(root: Path) -> None:
 
 def test_a_metric_that_is_not_the_tested_one_is_refused(root: Path, tmp_path: Path) -> None:
     cfg = config(root, tmp_path, "train.max_epoch", 1, "test.dist_metric", "cosine")
-    with pytest.raises(InputError, match="test.dist_metric is 'cosine', but the interpreter decomposes 'euclidean'"):
+    with pytest.raises(
+        InputError, match="test.dist_metric is 'cosine', but the interpreter decomposes 'euclidean'"
+    ):
         train(cfg)
 
 

@@ -40,7 +40,9 @@ class FixedHead(nn.Module):
 
 def toy(maps, **kwargs):
     """Embedding = channel means of the image itself; decomposed by fixed maps."""
-    target = Target(nn.Identity(), nn.Identity(), AveragePoolTail(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))))
+    target = Target(
+        nn.Identity(), nn.Identity(), AveragePoolTail(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1)))
+    )
     schema = AttributeSchema("toy", tuple("abcdef"[: maps.shape[1]]))
     return Interpreter(target, FixedHead(maps), schema, **kwargs)
 
@@ -87,7 +89,9 @@ def test_gradients_reach_the_head_and_not_the_target(head):
     interpreter = create_interpreter(osnet(), head=head).train()
     interpreter(images()).components.sum().backward()
     assert all(p.grad is None for p in interpreter.target.parameters())
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in interpreter.head.decomposition.parameters())
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0 for p in interpreter.head.decomposition.parameters()
+    )
 
 
 def test_amd_head_owns_a_copy_of_the_body():
@@ -167,8 +171,8 @@ def test_distance_matrix_against_a_double_loop(metric):
         for i in range(4):
             for j in range(2):
                 a, b = x[m, i].tolist(), y[m, j].tolist()
-                squared = sum((p - q) ** 2 for p, q in zip(a, b))
-                cos = sum(p * q for p, q in zip(a, b)) / math.hypot(*a) / math.hypot(*b)
+                squared = sum((p - q) ** 2 for p, q in zip(a, b, strict=True))
+                cos = sum(p * q for p, q in zip(a, b, strict=True)) / math.hypot(*a) / math.hypot(*b)
                 slow = {"euclidean": squared**0.5, "squared_euclidean": squared, "cosine": 1 - cos}[metric]
                 assert fast[m, i, j].item() == pytest.approx(slow, rel=1e-4, abs=1e-5)
 

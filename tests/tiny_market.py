@@ -10,7 +10,12 @@ from PIL import Image
 
 from torchreid_amd.attributes.sets import market1501
 
-COLOURS = {"upred": (200, 30, 30), "upblue": (30, 30, 200), "upgreen": (30, 180, 30), "upwhite": (230, 230, 230)}
+COLOURS = {
+    "upred": (200, 30, 30),
+    "upblue": (30, 30, 200),
+    "upgreen": (30, 180, 30),
+    "upwhite": (230, 230, 230),
+}
 
 
 def write_tiny_market(root: Path, train: int = 6, test: int = 4, cameras: int = 2) -> Path:

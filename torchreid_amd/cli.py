@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
     synth.add_argument("--train-ids", type=int, default=200, help="training identities (default: 200)")
     synth.add_argument("--test-ids", type=int, default=150, help="test identities (default: 150)")
-    synth.add_argument("--images-per-id", type=int, default=10, help="about how many images each (default: 10)")
+    synth.add_argument(
+        "--images-per-id", type=int, default=10, help="about how many images each (default: 10)"
+    )
     synth.add_argument("--seed", type=int, default=0, help="another seed renders other people (default: 0)")
     synth.add_argument("--workers", type=int, default=None, help="processes (default: one a core)")
     synth.add_argument("--force", action="store_true", help="render again over what is there")
@@ -168,7 +169,11 @@ def _photographs(given: Path) -> list[Path]:
 
 
 def _write(result: Any, args: argparse.Namespace) -> None:
-    for path, write in ((args.figure, result.plot), (args.html, result.save_html), (args.json, result.to_json)):
+    for path, write in (
+        (args.figure, result.plot),
+        (args.html, result.save_html),
+        (args.json, result.to_json),
+    ):
         if path:
             write(path)
             print(f"Written: {path}")

@@ -13,14 +13,20 @@ from torchreid_amd.attributes.manager import ManagerLabels
 from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs
 from torchreid_amd.distances import get_distance
 from torchreid_amd.errors import InputError
+from torchreid_amd.evaluation import (
+    DecomposedImages,
+    DecompositionScores,
+    evaluate_decomposition,
+    score_table,
+)
 from torchreid_amd.interpreted import InterpretedModel
-from torchreid_amd.evaluation import DecomposedImages, DecompositionScores, evaluate_decomposition, score_table
 from torchreid_amd.interpreter import Interpreter, shares_of
 from torchreid_amd.losses import batch_pairs
-from torchreid_amd.registry import losses
 from torchreid_amd.progress import save_engine_run, write_progress
+from torchreid_amd.registry import losses
 
 _torchreid = host.torchreid()
+Engine: Any = _torchreid.engine.Engine
 
 
 def interpreter_of(model: nn.Module) -> Interpreter | None:
@@ -32,7 +38,7 @@ def interpreter_of(model: nn.Module) -> Interpreter | None:
     return model if isinstance(model, Interpreter) else None
 
 
-class ImageAMDEngine(_torchreid.engine.Engine):  # type: ignore[misc]
+class ImageAMDEngine(Engine):
     """Trains an interpreter with metric distillation and the attribute prior.
 
     The target stays frozen and in eval mode: its parameters and buffers are bit-identical
@@ -75,7 +81,7 @@ class ImageAMDEngine(_torchreid.engine.Engine):  # type: ignore[misc]
         self.model = interpreter.cuda() if self.use_gpu else interpreter
         self.optimizer, self.scheduler = optimizer, scheduler
         self.register_model("interpreter", interpreter, optimizer, scheduler)
-        self.labels = ManagerLabels(self.config, interpreter.attributes) if labels is None else labels
+        self.labels = labels or ManagerLabels(self.config, interpreter.attributes)
         groups = interpreter.attributes.group_indices() if self.config.amd.loss.prior.colour else None
         self.distillation = losses["metric_distillation"](**distillation_kwargs(self.config))
         self.prior = losses["attribute_prior"](groups, **prior_kwargs(self.config))
@@ -146,8 +152,10 @@ class ImageAMDEngine(_torchreid.engine.Engine):  # type: ignore[misc]
             camids.append(camid)
             paths.extend(data["impath"])
         labels = torch.from_numpy(self.labels.test(dataset_name, paths))
-        sides = (embeddings, components, pids, camids)
-        return DecomposedImages(*(torch.cat(side) for side in sides), labels)
+        embedding, component, pid, camid = (
+            torch.cat(side) for side in (embeddings, components, pids, camids)
+        )
+        return DecomposedImages(embedding, component, pid, camid, labels)
 
     def _evaluate(
         self,
@@ -183,7 +191,7 @@ class ImageAMDEngine(_torchreid.engine.Engine):  # type: ignore[misc]
             metric,
             self.model.form,
             self.model.attributes.attributes,
-            self.labels.rates(self.datamanager.train_loader.dataset.train),
+            torch.from_numpy(self.labels.rates(self.datamanager.train_loader.dataset.train)),
             self.device,
         )
         self.scores[dataset_name] = scores
@@ -237,7 +245,7 @@ def handing_over(engine: Any) -> Any:
     concern identity losses (label smoothing, margin …) mean nothing to an interpreter.
     """
 
-    class HandingOver(engine):  # type: ignore[misc, valid-type]
+    class HandingOver(engine):
         def __new__(cls, datamanager: Any, model: Any = None, *args: Any, **kwargs: Any) -> Any:
             if interpreter_of(model) is None:
                 return super().__new__(cls)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 12  # names an error lists; of more, the nearest
+
 
 class InputError(ValueError):
     """Bad input from the user.
@@ -25,5 +27,9 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     names = list(known)
     near = difflib.get_close_matches(given, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
-    shown = ", ".join(names[:60]) + (f", … ({len(names)} in all)" if len(names) > 60 else "")
-    return InputError(f"unknown {kind} {given!r}{hint} known: {shown or 'none'}")
+    if len(names) > _SHOWN:
+        closest = difflib.get_close_matches(given, names, n=_SHOWN, cutoff=0)
+        shown = f"{', '.join(closest)}, … ({len(names)} in all)"
+    else:
+        shown = ", ".join(names) or "none"
+    return InputError(f"unknown {kind} {given!r}{hint} known: {shown}")

@@ -79,7 +79,8 @@ def build_model(name: str, **kwargs: Any) -> torch.nn.Module:
     """
     factory = model_factory()
     if name not in factory:
-        raise unknown_name("model", name, sorted(factory, key=natural_key))
+        plain = [n for n in factory if not n.startswith(PREFIX)]
+        raise unknown_name("model", name, sorted(plain, key=natural_key))
     options = {"num_classes": 1000, "loss": "softmax", "pretrained": False, "use_gpu": False} | kwargs
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The pretrained weights")

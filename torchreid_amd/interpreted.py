@@ -45,7 +45,9 @@ class InterpretedModel(nn.Module):
         embedding: Tensor = self.interpreter.target(images)
         return embedding
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
         """As torch's; see the class for what becomes of the head."""
         now = self.state_dict()
         changed = {k for k, v in state_dict.items() if k in now and not _same(now[k], v)}
@@ -79,7 +81,8 @@ def graft(target: nn.Module, cfg: Any, name: str = "") -> Interpreter:
     Attributes are those of the configured set, table or sources; Market-1501's where none is known.
     """
     options = amd_kwargs(cfg)
-    if "attributes" not in options and (cfg.amd.attributes.file or any(map(has_own_labels, cfg.data.sources))):
+    known = cfg.amd.attributes.file or any(map(has_own_labels, cfg.data.sources))
+    if known and "attributes" not in options:
         options["attributes"] = schema_of(cfg)
     return create_interpreter(target, name=name, **options)
 

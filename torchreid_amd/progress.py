@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors.torch
 import torch
 
-from torchreid_amd.checkpoint import is_classifier
+from torchreid_amd.checkpoint import is_classifier, write_checkpoint
 from torchreid_amd.config import to_dict
 from torchreid_amd.errors import InputError
 from torchreid_amd.files import atomic_path
@@ -35,8 +35,7 @@ def write_progress(engine: ImageAMDEngine) -> Path:
         "optimizer": engine.optimizer.state_dict(),
         "scheduler": None if engine.scheduler is None else engine.scheduler.state_dict(),
     }
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+    write_checkpoint(path, state)
     return path
 
 

@@ -33,7 +33,7 @@ def build_datamanager(cfg: Any) -> Any:
         InputError: a data set is unknown, its folder is missing, or torchreid cannot use it.
     """
     if cfg.data.type != "image":
-        raise InputError(f"data.type is {cfg.data.type!r}; interpreters are trained on images: data.type image")
+        raise InputError(f"data.type is {cfg.data.type!r}; interpreters need images: data.type image")
     activate(cfg)
     for name in [*cfg.data.sources, *cfg.data.targets]:
         makes_root = hasattr(host.image_dataset_class(name), "makes_root")
@@ -109,7 +109,7 @@ def _logged(path: Path) -> Iterator[None]:
         raise InputError(
             f"cannot write to {str(path.parent)!r} ({error.strerror}); choose another data.save_dir"
         ) from None
-    with log, redirect_stdout(_Both(sys.stdout, log)):  # type: ignore[type-var]
+    with log, redirect_stdout(_Both(sys.stdout, log)):
         yield
 
 
