@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from torchreid_amd.report.overlay import Scale, muted, shared_scale, thumbnail, tint
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MARGIN, GAP = 0.35, 0.09  # inches
 HEADER, HEADS, CAPTION, FOOTER, SHARES = 1.05, 0.62, 0.22, 1.05, 0.5
+BOLD = 1.14  # how much wider bold text is
 PANEL = 2.5  # height of a photograph
 PIXELS = 480  # enough pixels for a panel
 
@@ -60,9 +62,12 @@ def draw_pair(e: Explanation, top: int = 5) -> Figure:
     left_width = (len(shown) + 1) * (column + GAP) + 0.25
     names = [shorten(e.schema.say(a), 8.5, 2.4) for a in e.attributes]
     name_width = max(text_width(n, 8.5) for n in names) + 0.12
-    bars_height = max(HEADS + 2 * (PANEL + CAPTION) + 0.1, 0.2 * len(e.schema))
+    block_height = HEADS + 2 * (PANEL + CAPTION) + 0.1
+    bars_height = max(min(block_height, 0.36 * len(e.schema) + 0.2), 0.2 * len(e.schema))
     bars_left = MARGIN + left_width + 0.25 + name_width
-    sheet = Sheet(max(bars_left + 3.0 + SHARES + MARGIN, 9.0), HEADER + bars_height + FOOTER)
+    sheet = Sheet(
+        max(bars_left + 3.0 + SHARES + MARGIN, 9.0), HEADER + max(block_height, bars_height) + FOOTER
+    )
 
     sheet.text(MARGIN, 0.3, "What the distance of A and B is made of", 15, weight="bold")
     sheet.text(MARGIN, 0.66, f"{distance_sentence(e)} {residual_sentence(e)}", 10, color=FAINT)
@@ -87,7 +92,7 @@ def _photographs(
     scale = shared_scale(maps.values()) if maps else Scale(0, 1)
     for n, k in enumerate(shown, 1):
         left = first + n * (column + GAP)
-        lines = wrap(e.schema.say(e.attributes[k]), 8.5, column)
+        lines = wrap(e.schema.say(e.attributes[k]), 8.5, column / BOLD)
         sheet.text(
             left + column / 2,
             top - 0.08,
@@ -154,12 +159,15 @@ def _bars(axes: Axes, e: Explanation, names: list[str], width: float) -> None:
     for row, k in enumerate(order):
         share = percent(float(e.shares[k]))
         axes.text(1.0 + 0.48 / width, row, share, transform=beside, ha="right", va="center", size=size)
-    axes.text(1.0 + 0.48 / width, -0.75, "share", transform=beside, ha="right", size=8, color=FAINT)
+    axes.text(
+        1.0 + 0.48 / width, -0.65, "share", transform=beside, ha="right", va="bottom", size=8, color=FAINT
+    )
     axes.axvline(
         float(e.contributions.sum()) / count, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3
     )
     if low < 0:
         axes.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#c9ced3")
     axes.grid(axis="x", color="#eceff1", zorder=0)

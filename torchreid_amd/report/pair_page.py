@@ -26,6 +26,7 @@ _STYLE = (
     ".pair{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,7fr);gap:2rem;margin-top:1rem}"
     ".photos{display:grid;grid-template-columns:1fr 1fr;gap:.8rem;align-items:start}"
     ".side{position:sticky;top:1rem;align-self:start}"
+    "tbody th{min-width:9.6rem}td.b{width:34%}"
     "@media (max-width:820px){.pair{grid-template-columns:minmax(0,1fr);gap:1rem}"
     ".photos{max-width:24rem}.side{position:static}}"
     "@media (max-width:640px){body{font-size:14px}th,td{padding:.14rem .2rem}td.b{width:22%}"

@@ -105,5 +105,5 @@ def wrap(words: str, size: float, width: float, lines: int = 2) -> list[str]:
 
 
 def widest_aspect(images: Iterable[Image.Image]) -> float:
-    """Width over height of the widest image, between 0.4 and 1.4 (a column's shape)."""
-    return min(1.4, max(0.4, *(i.width / i.height for i in images)))
+    """Width over height of the widest image, between 0.4 and 0.9: the shape of a column."""
+    return min(0.9, max(0.4, *(i.width / i.height for i in images)))
