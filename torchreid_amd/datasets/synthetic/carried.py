@@ -33,7 +33,7 @@ def draw_backpack(f: Frame) -> None:
         parts[(np.abs(height - pocket) < seam) & outer] = Part.PACK_STRAP
         return parts
 
-    f.surfaces.loft(f.view, f.section(y, -0.105 * h - b * 0.75), a, b, paint, box=5.0)
+    f.surfaces.loft(f.view, f.section(y, -0.105 * h - b * 0.75), a, b, paint, box=0.030)
     for side in (1, -1):  # straps round the shoulders and under the arms
         x = side * 0.085 * h
         over = f.section([0.828, 0.79], [0.0, -0.10 * h])
@@ -64,7 +64,7 @@ def draw_bag(f: Frame) -> None:
         seam = np.abs(height - flap) < 0.006
         return np.where(seam, np.uint8(Part.BAG_STRAP), np.uint8(Part.BAG))
 
-    f.surfaces.loft(f.view, centres, a, b, paint, box=4.0, lift=2)
+    f.surfaces.loft(f.view, centres, a, b, paint, box=0.022, lift=2)
     chest = f.section([0.60], 0.0)[0]
     chest[0] = t.bag_side * hips * 0.92
     for forward in (0.7, -0.7):
@@ -85,7 +85,7 @@ def draw_handbag(f: Frame) -> None:
     swell = np.array([0.78, 0.82, 0.88, 1.0, 1.06, 1.02, 0.9])
     a, b = 0.042 * h * swell, 0.125 * long * h * swell
     centres = np.stack([np.full(7, hand[0] + t.bag_side * 0.015), y, np.full(7, hand[2])], 1)
-    f.surfaces.loft(f.view, centres, a, b, Part.HANDBAG, box=3.0, lift=2)
+    f.surfaces.loft(f.view, centres, a, b, Part.HANDBAG, box=0.018, lift=2)
     for end in (0.55, -0.55):
         corner = centres[1] + np.array([0.0, 0.0, end * b[0]])
         p = f.at(hand, corner)

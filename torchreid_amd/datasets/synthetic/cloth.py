@@ -6,13 +6,14 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from torchreid_amd.datasets.synthetic.light import Light
 from torchreid_amd.datasets.synthetic.palette import OUTSIDE, Array, shade
 from torchreid_amd.datasets.synthetic.parts import LOWER, UPPER, Part, mask_of
 from torchreid_amd.datasets.synthetic.person import Person
 from torchreid_amd.datasets.synthetic.prints import print_lower, print_upper
-from torchreid_amd.datasets.synthetic.surface import Surfaces
+from torchreid_amd.datasets.synthetic.surface import Parts, Surfaces
 
 _SKIN = (Part.FACE, Part.NECK, Part.CHEST_SKIN, Part.ARM_UPPER, Part.ARM_FORE, Part.HAND, Part.THIGH_SKIN,
          Part.SHANK_SKIN)  # fmt: skip
@@ -23,11 +24,11 @@ def _wrinkles() -> Array:
     """``(256, 256, 2)`` slopes of a tileable crumpled sheet."""
     rng = np.random.Generator(np.random.PCG64(20))
     sheet = np.zeros((256, 256), np.float32)
-    for octave, size in enumerate((6, 12, 24, 56)):
+    for octave, size in enumerate((5, 9, 18, 36)):
         noise = rng.normal(size=(size, size)).astype(np.float32)
         tiled = cv2.resize(np.tile(noise, (3, 3)), (768, 768), interpolation=cv2.INTER_CUBIC)[256:512, 256:512]
         ridge = 1 - np.abs(tiled) if octave < 2 else tiled
-        sheet += ridge * (0.5**octave) * 10
+        sheet += ridge * (0.42**octave) * 10
     slopes: Array = np.stack([np.roll(sheet, -1, 1) - sheet, np.roll(sheet, -1, 0) - sheet], -1)
     return slopes / slopes.std()
 
@@ -65,58 +66,57 @@ def palette(person: Person) -> Array:
 
 _SOFT = np.zeros(256, np.float32)
 for _part, _amount in {
-    **dict.fromkeys(UPPER, 0.20), **dict.fromkeys(LOWER, 0.20), Part.HAIR: 0.22, Part.BACKPACK: 0.12,
+    **dict.fromkeys(UPPER, 0.17), **dict.fromkeys(LOWER, 0.16), Part.HAIR: 0.18, Part.BACKPACK: 0.12,
     Part.BAG: 0.10, Part.POCKET: 0.14, Part.HANDBAG: 0.08, Part.HAT: 0.08, Part.FACE: 0.05, Part.ARM_FORE: 0.03,
 }.items():  # fmt: skip
     _SOFT[_part] = _amount
 
 
-def shaded(surfaces: Surfaces, person: Person, light: Light) -> Array:
-    """Colours ``(h, w, 3)`` of everything drawn, 0 where nobody is.
+def shaded(surfaces: Surfaces, person: Person, light: Light, picture: Array) -> None:
+    """Colour everything drawn, in its light, into a picture ``(h, w, 3)``.
 
     Args:
         surfaces: the drawn planes.
         person: decides colours, prints and how cloth falls.
         light: where light comes from; see :class:`Light`.
+        picture: changed where somebody is.
     """
-    picture = np.zeros((*surfaces.shape, 3), np.float32)
-    rows, columns = np.flatnonzero(surfaces.part.any(1)), np.flatnonzero(surfaces.part.any(0))
-    if not len(rows):
-        return picture
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    part = surfaces.part[box]
-    u, v = surfaces.u[box], surfaces.v[box]
+    at = np.flatnonzero(surfaces.part)
+    if not len(at):
+        return
+    part = surfaces.part.ravel()[at]
+    u, v = surfaces.u.ravel()[at], surfaces.v.ravel()[at]
     colour = palette(person)[part]
     _print(colour, part, u, v, person)
-    nx, ny, nz = _crumpled(surfaces.normal[(slice(None), *box)], part, u, v, person)
+    nx, ny, nz = _crumpled(surfaces.normal.reshape(3, -1)[:, at], part, u, v, person)
     level = light.on(nx, ny, nz)
-    level *= _occlusion(surfaces.depth[box], part, light)[..., None]
-    gloss = np.float32(0.5) * np.clip(nx * light.half[0] + ny * light.half[1] + nz * light.half[2], 0, 1) ** 24
-    shiny = mask_of(part, (Part.HAIR, Part.BAG, Part.HANDBAG, Part.SHOE))
+    level *= _occlusion(surfaces, light).ravel()[at][:, None]
     colour *= level
-    colour += (gloss * shiny * 0.28 * light.strength)[..., None]
-    picture[box] = colour
-    return picture
+    shiny = np.flatnonzero(mask_of(part, _SHINY))
+    x, y, z = light.half
+    gloss = np.clip(nx[shiny] * x + ny[shiny] * y + nz[shiny] * z, 0, 1) ** 24
+    colour[shiny] += (gloss * np.float32(0.14 * light.strength))[:, None]
+    picture[np.divmod(at, surfaces.shape[1])] = colour
 
 
-def _print(colour: Array, part: Array, u: Array, v: Array, person: Person) -> None:
+_SHINY = (Part.HAIR, Part.BAG, Part.HANDBAG, Part.SHOE)
+
+
+def _print(colour: Array, part: Parts, u: Array, v: Array, person: Person) -> None:
     for wanted, paint in ((UPPER, print_upper), (LOWER, print_lower)):
-        flat = np.flatnonzero(mask_of(part, wanted))
-        if len(flat):
-            pixels = colour.reshape(-1, 3)
-            pixels[flat] = paint(pixels[flat], part.ravel()[flat], u.ravel()[flat], v.ravel()[flat], person)
-    face = np.flatnonzero(part.ravel() == Part.FACE)
+        at = np.flatnonzero(mask_of(part, wanted))
+        if len(at):
+            colour[at] = paint(colour[at], part[at], u[at], v[at], person)
+    face = np.flatnonzero(part == Part.FACE)
     if len(face):
-        _features(colour.reshape(-1, 3), face, u.ravel()[face], v.ravel()[face], person)
+        _features(colour, face, u[face], v[face], person)
 
 
-def _features(pixels: Array, face: Array, angle: Array, height: Array, person: Person) -> None:
+def _features(pixels: Array, face: npt.NDArray[np.intp], angle: Array, height: Array, person: Person) -> None:
     """Eyes, brows, nose, mouth and perhaps a beard."""
     t = person.traits
-    low, high = float(height.min()), float(height.max())
     # the chin shows on nearly every view; a hat or hair may hide the crown, so measure from the chin
-    q = (height - low) / (0.155 * t.head * t.stature / 1.75)
-    del high
+    q = (height - float(height.min())) / (0.155 * t.head * t.stature / 1.75)
     side = np.abs(angle)
     eyes = (np.abs(q - 0.56) < 0.045) & (np.abs(side - 0.42) < 0.2)
     brows = (np.abs(q - 0.68) < 0.03) & (np.abs(side - 0.42) < 0.28)
@@ -134,7 +134,7 @@ def _features(pixels: Array, face: Array, angle: Array, height: Array, person: P
     pixels[face] = shown
 
 
-def _crumpled(normal: Array, part: Array, u: Array, v: Array, person: Person) -> tuple[Array, Array, Array]:
+def _crumpled(normal: Array, part: Parts, u: Array, v: Array, person: Person) -> tuple[Array, Array, Array]:
     """Normals with the folds of cloth in them."""
     t = person.traits
     column = (u * np.float32(22) + np.float32(256 * t.folds[0]) + part * np.float32(37)).astype(np.int32) & 255
@@ -148,20 +148,19 @@ def _crumpled(normal: Array, part: Array, u: Array, v: Array, person: Person) ->
     return nx * size, ny * size, nz * size
 
 
-def _occlusion(depth: Array, part: Array, light: Light) -> Array:
-    """Darkening where something nearer shadows a surface: between limbs, under hems and chins."""
-    here = (part > 0).astype(np.float32)
-    known = np.where(part > 0, depth, np.float32(0))
-    size = max(depth.shape[0] // 22, 3)
+def _occlusion(surfaces: Surfaces, light: Light) -> Array:
+    """Darkening ``(h, w)`` where something nearer shadows a surface: between limbs, under hems and chins."""
+    depth, here = surfaces.depth, (surfaces.part > 0).astype(np.float32)
+    tall, wide = depth.shape
+    known = depth * here
+    size = max(tall // 22, 3)
     mean = cv2.blur(known, (size, size)) / np.maximum(cv2.blur(here, (size, size)), 1e-3)
     soft = 1 - 0.5 * np.clip((mean - known) / np.float32(size * 1.1), 0, 1)
-    reach = depth.shape[0] * 0.035
+    reach = tall * 0.035
     dx, dy = int(round(light.direction[0] * reach)), int(round(-light.direction[1] * reach))
-    shifted = cv2.warpAffine(
-        np.where(part > 0, depth, np.float32(-1e6)), np.array([[1, 0, -dx], [0, 1, -dy]], np.float32),
-        (depth.shape[1], depth.shape[0]), flags=cv2.INTER_NEAREST, borderValue=-1e6,
-    )  # fmt: skip
+    shift = np.array([[1, 0, -dx], [0, 1, -dy]], np.float32)
+    shifted = cv2.warpAffine(depth, shift, (wide, tall), flags=cv2.INTER_NEAREST, borderValue=-1e6)
     over = shifted - depth
     shadow = ((over > reach * 0.7) & (over < reach * 6)).astype(np.float32)
-    result: Array = soft * (1 - light.hardness * cv2.blur(shadow, (3, 3)))
+    result: Array = soft * (1 - np.float32(light.hardness) * cv2.blur(shadow, (3, 3)))
     return result

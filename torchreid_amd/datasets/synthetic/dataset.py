@@ -37,6 +37,7 @@ class SyntheticAttr(host.torchreid().data.ImageDataset):  # type: ignore[misc]
     """
 
     dataset_dir = FOLDER
+    on_demand = True  #: made on first use; nothing has to be there
 
     def __init__(self, root: str = "", options: SyntheticOptions | None = None, **kwargs: Any) -> None:
         self.dataset_dir = str(ensure(root, options))

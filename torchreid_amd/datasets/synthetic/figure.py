@@ -106,9 +106,9 @@ def _shoe(f: Frame, mark: str) -> None:
     up = np.array([0.0, 0.018 * h, 0.0])
     p = f.at(heel + up, toe + up * 0.8, ankle, heel - up * 0.4, toe - up * 0.5)
     s = f.surfaces
-    s.tube(p[3], p[4], [0.040 * h, 0.045 * h, 0.036 * h], Part.SOLE)
-    s.tube(p[0], p[1], [0.042 * h, 0.048 * h, 0.046 * h, 0.034 * h], Part.SHOE, lift=1)
-    s.tube(p[2], p[0], [0.040 * h, 0.044 * h], Part.SHOE)
+    s.tube(p[3], p[4], [0.034 * h, 0.037 * h, 0.037 * h, 0.028 * h], Part.SOLE)
+    s.tube(p[0], p[1], [0.037 * h, 0.040 * h, 0.038 * h, 0.026 * h], Part.SHOE, lift=1)
+    s.tube(p[2], p[0], [0.037 * h, 0.040 * h], Part.SHOE)
 
 
 def _lower_garment(f: Frame) -> None:
@@ -148,9 +148,9 @@ def torso_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
     t, female = f.person.traits, f.person.labels["gender"]
     girth, h = t.girth, t.stature / 1.75
     sw = (0.092 if female else 0.104) * 1.75 * t.shoulders
-    y = np.array([0.848, 0.835, 0.822, 0.808, 0.785, 0.745, 0.69, 0.63, 0.58, 0.53, 0.47])
+    y = np.array([0.850, 0.838, 0.826, 0.810, 0.785, 0.745, 0.69, 0.63, 0.58, 0.53, 0.47])
     loose = 0.004 + 0.022 * t.fit + (0.0 if female else 0.006)
-    a = np.array([0.050, 0.072, 0.118, sw * 0.93, sw * 1.03, sw * 0.93, 0.150, 0.140, 0.158, 0.170, 0.172])
+    a = np.array([0.050, 0.074, 0.118, sw * 0.90, sw * 1.06, sw * 0.93, 0.150, 0.140, 0.158, 0.170, 0.172])
     b = np.array([0.048, 0.062, 0.076, 0.088, 0.102, 0.116, 0.110, 0.104, 0.112, 0.120, 0.116])
     if female:
         a += np.array([0, 0, 0, 0, 0, -0.006, -0.016, -0.014, 0.004, 0.012, 0.014])
@@ -211,25 +211,25 @@ def _arms(f: Frame) -> None:
         shoulder, elbow, wrist, hand = (f.points[n + mark] for n in ("shoulder", "elbow", "wrist", "hand"))
         s.tube(wrist, wrist + (hand - wrist) * 0.75, [0.030 * h, 0.036 * h, 0.026 * h], Part.HAND)
         if labels["up"]:
-            s.tube(shoulder, elbow, list(upper), Part.ARM_UPPER)
+            s.tube(shoulder + (elbow - shoulder) * 0.3, elbow, list(upper[1:]), Part.ARM_UPPER)
             s.tube(elbow, wrist, list(fore), Part.ARM_FORE)
             end = 0.38 + 0.5 * t.sleeve
-            s.tube(shoulder, shoulder + (elbow - shoulder) * end, [upper[0] + 0.008, upper[1] + ease + 0.008],
+            s.tube(shoulder, shoulder + (elbow - shoulder) * end, [upper[0] * 0.95, upper[0] + ease * 0.4 + 0.002, upper[1] + ease * 0.7 + 0.008, upper[1] + ease + 0.009],
                    Part.SLEEVE_UPPER, flat=True, lift=1)  # fmt: skip
         else:
-            s.tube(shoulder, elbow, list(upper + ease + 0.004), Part.SLEEVE_UPPER, lift=1)
+            s.tube(shoulder, elbow, list(upper + np.array([0.1, 0.7, 1]) * ease + 0.002), Part.SLEEVE_UPPER, lift=1)
             s.tube(elbow, wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005), Part.SLEEVE_FORE, flat=True, lift=1,
                    start=0.3)  # fmt: skip
 
 
 def head_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
     """Like :func:`torso_sections`, for the head from crown to chin."""
-    k = f.person.traits.head * f.person.traits.stature / 1.75
+    k = 1.06 * f.person.traits.head * f.person.traits.stature / 1.75
     q = np.array([1.0, 0.985, 0.94, 0.85, 0.7, 0.45, 0.15, -0.2, -0.5, -0.75, -0.92, -1.0])
-    a = np.array([0.001, 0.022, 0.042, 0.058, 0.070, 0.076, 0.0765, 0.072, 0.064, 0.050, 0.032, 0.004]) * k
-    b = np.array([0.001, 0.027, 0.052, 0.072, 0.088, 0.097, 0.098, 0.092, 0.080, 0.062, 0.042, 0.006]) * k
+    a = np.array([0.001, 0.017, 0.031, 0.046, 0.060, 0.072, 0.0765, 0.073, 0.064, 0.050, 0.032, 0.004]) * k
+    b = np.array([0.001, 0.021, 0.040, 0.060, 0.077, 0.092, 0.098, 0.093, 0.080, 0.062, 0.042, 0.006]) * k
     forward = np.array([-0.012, -0.011, -0.01, -0.008, -0.006, -0.002, 0, 0.002, 0.010, 0.022, 0.032, 0.040]) * k
-    y = 0.931 - 0.5 * f.pose.nod * 0.03 + q * 0.066 * f.person.traits.head
+    y = 0.928 - 0.5 * f.pose.nod * 0.03 + q * 0.069 * f.person.traits.head
     return y, a, b, forward + 0.012 + 0.10 * f.pose.nod * (q + 1) * 0.3
 
 
@@ -239,7 +239,7 @@ def _head(f: Frame) -> None:
     y, a, b, forward = head_sections(f)
     turn = f.pose.turn
     nape, skull = f.at(f.section([0.825])[0], f.section([0.90], 0.005)[0])
-    s.tube(nape, skull, [0.058 * k, 0.052 * k], Part.NECK)
+    s.tube(nape, skull, [0.056 * k, 0.048 * k], Part.NECK)
     centres = f.section(y, forward)
     middle, half = float(centres[:, 1].mean()), float(centres[0, 1] - centres[-1, 1]) / 2
 
@@ -251,6 +251,12 @@ def _head(f: Frame) -> None:
         return parts
 
     s.loft(f.view, centres, a, b, face, yaw=turn)
+    c, w = np.cos(turn), np.sin(turn)
+    tip = centres[6] + np.array([[0.0, 0.004, b[6] * 0.93], [0.0, -0.030 * k, b[6] * 1.02]])
+    nose = np.stack([centres[6, 0] + tip[:, 2] * 0, tip[:, 1], tip[:, 2] - centres[6, 2]], 1)
+    nose = np.stack([nose[:, 2] * w, nose[:, 1], nose[:, 2] * c + centres[6, 2]], 1)
+    p = f.at(*nose)
+    s.tube(p[0], p[1], [0.008 * k, 0.014 * k], Part.FACE, start=float(nose[0, 1]))
     long = labels["hair"]
     line = 0.50 + 0.18 * t.hair_style
 
@@ -285,10 +291,10 @@ def _long_hair(f: Frame, k: float) -> None:
         f.surfaces.tube(p[1], p[2], [0.034 * k, 0.036 * k, 0.012 * k], Part.HAIR)
         return
     end = 0.835 - 0.11 * t.hair_length
-    y = np.array([0.985, 0.965, 0.93, 0.89, 0.85, (0.85 + end) / 2, end + 0.01, end])
+    y = np.array([0.985, 0.965, 0.93, 0.89, 0.85, (0.85 + end) / 2, end + 0.016, end])
     full = 1 + 0.18 * t.hair_style
-    a = np.array([0.045, 0.078, 0.090, 0.092, 0.094, 0.098, 0.085, 0.050]) * k * full
-    b = np.array([0.040, 0.066, 0.074, 0.068, 0.060, 0.052, 0.046, 0.030]) * k * full
+    a = np.array([0.030, 0.066, 0.084, 0.087, 0.090, 0.088, 0.066, 0.030]) * k * full
+    b = np.array([0.030, 0.058, 0.072, 0.068, 0.058, 0.046, 0.034, 0.016]) * k * full
     back = np.array([-0.02, -0.026, -0.032, -0.042, -0.058, -0.086, -0.098, -0.100]) * k
     f.surfaces.loft(f.view, f.section(y, back), a, b, Part.HAIR, yaw=f.pose.turn * 0.4,
                     pleats=(9.0, 0.3, 6.28 * t.folds[0]))  # fmt: skip

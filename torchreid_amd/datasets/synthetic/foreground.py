@@ -47,7 +47,9 @@ def draw_stranger(
     )
     surfaces = Surfaces(*canvas)
     draw_person(surfaces, person, pose, other)
-    return shaded(surfaces, person, camera.light), surfaces.part > 0, front
+    picture = np.zeros((*canvas, 3), np.float32)
+    shaded(surfaces, person, camera.light, picture)
+    return picture, surfaces.part > 0, front
 
 
 def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mask:
@@ -76,13 +78,15 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
         hidden[:, inside] = True
         return hidden
     if u[0] < 0.09:  # a bicycle
-        colour = tuple(float(k) for k in 0.1 + 0.6 * rng.random(3))
+        colour = tuple(float(k) for k in 0.1 + 0.3 * u[4] + 0.25 * rng.random(3))
         bicycle(picture, wide * (0.1 + 0.8 * u[1]), tall * (0.97 + 0.05 * u[2]), wide * (0.6 + 0.25 * u[3]), colour, 2)
     elif u[0] < 0.115:  # a sign or a box on the ground
         x, w, h = int(wide * (0.7 * u[1])), int(wide * (0.25 + 0.2 * u[2])), int(tall * (0.10 + 0.14 * u[3]))
-        colour = np.array([0.3 + 0.5 * u[4], 0.3 + 0.4 * u[5], 0.3 + 0.4 * u[6]], np.float32) * np.float32(tint)
-        fall = np.linspace(1.1, 0.8, h, dtype=np.float32)[:, None, None]
+        colour = (0.22 + 0.25 * u[4] + 0.10 * (rng.random(3) - 0.5)).astype(np.float32) * np.float32(tint)
+        fall = np.linspace(1.0, 0.7, h, dtype=np.float32)[:, None, None]
         picture[tall - h :, x : x + w] = colour * fall
+        picture[tall - h : tall - h + 4, x : x + w] = colour * np.float32(1.5)
+        picture[tall - h + 4 :, x + w - w // 4 : x + w] *= np.float32(0.7)
     else:  # leaves of a hedge
         for _ in range(140):
             r = rng.random(4)

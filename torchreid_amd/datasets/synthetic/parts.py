@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -67,7 +68,12 @@ PLACES: dict[str, tuple[Part, ...]] = {
 
 def mask_of(parts: npt.NDArray[np.uint8], wanted: tuple[Part, ...]) -> npt.NDArray[np.bool_]:
     """Where ``parts`` is one of ``wanted``; same shape."""
-    table = np.zeros(256, bool)
-    table[list(wanted)] = True
-    found: npt.NDArray[np.bool_] = table[parts]
+    return coverage(parts, wanted).view(bool)
+
+
+def coverage(parts: npt.NDArray[np.uint8], wanted: tuple[Part, ...], value: int = 1) -> npt.NDArray[np.uint8]:
+    """``value`` where ``parts`` is one of ``wanted``, else 0; same shape."""
+    table = np.zeros(256, np.uint8)
+    table[list(wanted)] = value
+    found: npt.NDArray[np.uint8] = cv2.LUT(parts, table).reshape(parts.shape)
     return found

@@ -16,13 +16,14 @@ from torchreid_amd.datasets.synthetic.figure import draw_person
 from torchreid_amd.datasets.synthetic.foreground import draw_foreground, draw_stranger
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
 from torchreid_amd.datasets.synthetic.palette import Array
-from torchreid_amd.datasets.synthetic.parts import PLACES, mask_of
+from torchreid_amd.datasets.synthetic.parts import PLACES, coverage
 from torchreid_amd.datasets.synthetic.person import Person, schema
 from torchreid_amd.datasets.synthetic.pose import draw_pose
 from torchreid_amd.datasets.synthetic.records import Record
 from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
 from torchreid_amd.datasets.synthetic.surface import Surfaces, View
 
+SUPERSAMPLING = 2  #: canvas pixels along each side of an image pixel
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
@@ -66,8 +67,7 @@ def take(person: Person, record: Record, options: SyntheticOptions, camera: Came
     camera = at_hour(place, stream(seed, "hour", record.pid, record.camera))
     heading = camera.headings[int(walk.integers(len(camera.headings)))] + 0.2 * float(walk.normal())
     pose = draw_pose(stream(seed, "pose", *key), person, heading)
-    tall = options.height if options.height >= 300 else 2 * options.height if options.height > 160 else 320
-    wide = int(round(tall * options.width / options.height))
+    tall, wide = SUPERSAMPLING * options.height, SUPERSAMPLING * options.width
     box = stream(seed, "box", *key)
     view = _frame_person(box, pose.yaw, camera, (tall, wide), person)
     surfaces = Surfaces(tall, wide)
@@ -79,9 +79,7 @@ def take(person: Person, record: Record, options: SyntheticOptions, camera: Came
     stranger = draw_stranger(apart, camera, view, (tall, wide)) if camera.number else None
     if stranger is not None and not stranger[2]:
         picture[stranger[1]] = stranger[0][stranger[1]]
-    seen = surfaces.part > 0
-    lit = shaded(surfaces, person, camera.light)
-    picture[seen] = lit[seen]
+    shaded(surfaces, person, camera.light, picture)
     if stranger is not None and stranger[2]:
         picture[stranger[1]] = stranger[0][stranger[1]]
         hidden |= stranger[1]
@@ -101,7 +99,7 @@ def _frame_person(
     tall, wide = canvas
     z = np.clip(rng.normal(size=4), -2, 2)
     pitch = camera.pitch + 0.03 * z[3]
-    share = 0.90 + 0.035 * z[0]
+    share = 0.875 + 0.03 * z[0]
     scale = share * tall / person.traits.stature / np.cos(pitch)
     feet = tall * (0.5 + share / 2 + 0.012 * z[1]) - 0.02 * tall
     middle = wide * (0.5 + 0.045 * z[2])
@@ -114,7 +112,7 @@ def _background(rng: np.random.Generator, camera: Camera, seed: int, canvas: tup
     high, broad = int(tall * zoom), int(wide * zoom)
     x, y = int(rng.integers(0, WIDTH - broad)), int(rng.integers(0, max(HEIGHT - high, 1)))
     flip = rng.random() < 0.5
-    view = scene(camera.place, seed)[y : y + high, x : x + broad]
+    view = scene(camera.place, seed, camera_of(camera.number).light)[y : y + high, x : x + broad]
     if flip:
         view = view[:, ::-1]
     day = 0.62 * camera.light.sky + 0.60 * camera.light.strength + 0.28
@@ -150,8 +148,8 @@ def _regions(surfaces: Surfaces, person: Person, size: tuple[int, int]) -> Mask:
         if not place:
             continue
         if place not in cover:
-            mask = mask_of(surfaces.part, PLACES[place]).astype(np.float32)
-            cover[place] = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA) >= 0.5
+            mask = coverage(surfaces.part, PLACES[place], 254)
+            cover[place] = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA) >= 127
         found[k] = cover[place]
     return found
 

@@ -78,8 +78,8 @@ def skeleton(person: Person, pose: Pose) -> dict[str, Array]:
         ankle = knee + shank * np.array([0.0, -np.cos(back), np.sin(back)])
         tilt = 0.75 * min(back + 0.1, 0.35)
         c, s = np.cos(tilt), np.sin(tilt)
-        toes = np.array([side * (0.03 + 0.02 * t.stance), -0.045 * c + 0.13 * s, 0.045 * s + 0.13 * c]) * height
-        heel = np.array([0.0, -0.042 * c - 0.028 * s, 0.042 * s - 0.028 * c]) * height
+        toes = np.array([side * (0.03 + 0.02 * t.stance), -0.040 * c + 0.108 * s, 0.040 * s + 0.108 * c]) * height
+        heel = np.array([0.0, -0.040 * c - 0.024 * s, 0.040 * s - 0.024 * c]) * height
         joints |= {
             "hip" + mark: hip,
             "knee" + mark: knee,
@@ -113,7 +113,7 @@ def _arm(person: Person, pose: Pose, side: int, phase: float) -> dict[str, Array
             swing, bend, inward, away = -0.25, 0.55, 0.02, 0.22
         else:  # holding a strap or something before the body
             swing, bend, inward = 0.15, 1.45, 0.35
-    shoulder = np.array([side * shoulder_x, 0.805 * height, -0.005 * height])
+    shoulder = np.array([side * shoulder_x, 0.784 * height, -0.005 * height])
     elbow = shoulder + 0.168 * height * _direction(swing, side * away)
     fore = _direction(swing + bend, side * (away * 0.3 - inward))
     wrist = elbow + 0.148 * height * fore

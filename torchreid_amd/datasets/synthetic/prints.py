@@ -64,7 +64,6 @@ def print_upper(colour: Array, part: Array, u: Array, v: Array, person: Person) 
     painted = colour * (1 - weight[:, None]) + person.traits.print_colour * weight[:, None]
     if t.collar > 0.35:
         painted[torso & (np.abs(u) < 0.045)] *= np.float32(0.72)  # buttons or a zip
-    painted[torso & (np.abs(v - 0.815 * t.stature) < 0.012)] *= np.float32(0.86)
     return painted
 
 

@@ -8,8 +8,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from torchreid_amd.datasets.synthetic.cloth import shaded
+from torchreid_amd.datasets.synthetic.figure import draw_person
+from torchreid_amd.datasets.synthetic.light import Light
 from torchreid_amd.datasets.synthetic.options import stream
 from torchreid_amd.datasets.synthetic.palette import Array
+from torchreid_amd.datasets.synthetic.person import passer_by
+from torchreid_amd.datasets.synthetic.pose import draw_pose
+from torchreid_amd.datasets.synthetic.surface import Surfaces, View
 
 HEIGHT, WIDTH = 460, 1500
 _Rgb = tuple[float, float, float]
@@ -18,8 +24,9 @@ _Rgb = tuple[float, float, float]
 class _Scene:
     """A canvas for scenery: ``(HEIGHT, WIDTH, 3)`` with a horizon row."""
 
-    def __init__(self, rng: np.random.Generator, horizon: int) -> None:
+    def __init__(self, rng: np.random.Generator, horizon: int, light: Light) -> None:
         self.rng = rng
+        self.light = light
         self.horizon = horizon
         self.picture = np.zeros((HEIGHT, WIDTH, 3), np.float32)
 
@@ -60,13 +67,34 @@ class _Scene:
         area = self.picture[y0 : y + h, x0 : x + w]
         area[:] = np.array(colour, np.float32) * fall[y0 - y : y0 - y + len(area)]
 
-    def blobs(self, count: int, rows: tuple[int, int], colour: _Rgb, size: tuple[int, int]) -> None:
-        """Leaves of hedges and trees."""
-        for _ in range(count):
-            x, y = int(self.rng.integers(WIDTH)), int(self.rng.integers(*rows))
-            r = int(self.rng.integers(*size))
-            c = np.array(colour) * self.rng.uniform(0.55, 1.35)
-            cv2.ellipse(self.picture, (x, y), (r, max(int(r * 0.7), 1)), 0, 0, 360, c.tolist(), -1, cv2.LINE_AA)
+    def leaves(self, top: int, bottom: int, colour: _Rgb, size: int, share: float = 1.0) -> None:
+        """Foliage between two rows: clumps of light and dark, and gaps where ``share`` is below 1."""
+        shape = (bottom - top, WIDTH)
+        clumps = self.noise(max(shape[0] // 34, 2), WIDTH // 34, shape)
+        twigs = self.noise(max(shape[0] // size, 2), WIDTH // size, shape)
+        light = 1 + 0.22 * clumps + 0.24 * twigs + 0.10 * self.noise(shape[0] // 2, WIDTH // 2, shape)
+        tint = np.array(colour, np.float32) * (1 + 0.10 * self.noise(4, 20, shape)[..., None] * np.array([1, 0.4, 0]))
+        drawn = np.clip(light, 0.25, 2.2)[..., None] * tint.astype(np.float32)
+        gap = 0.9 * clumps + 0.5 * twigs + 2.2 * (1 - share)
+        cover = np.clip((1.6 - gap) * 3, 0, 1)[..., None] if share < 1 else np.float32(1)
+        self.picture[top:bottom] = self.picture[top:bottom] * (1 - cover) + drawn * cover
+
+    def passers_by(self, count: int, near: int = 110) -> None:
+        """People far away, standing on rows up to ``near`` below the horizon."""
+        for row in np.sort(self.rng.uniform(12, near, count)):
+            person = passer_by(self.rng)
+            tall = int(70 + 1.25 * row)
+            heading, x = float(self.rng.uniform(0, 2 * np.pi)), int(self.rng.integers(0, WIDTH - tall))
+            feet = int(self.horizon + row)
+            top = max(feet - tall - 4, 0)
+            area = self.picture[top : feet + 4, x : x + tall]
+            pose = draw_pose(self.rng, person, heading)
+            surfaces = Surfaces(*area.shape[:2])
+            view = View(pose.yaw, 0.1, tall / 1.8, tall / 2, feet - top, 0.0, person.traits.stature)
+            draw_person(surfaces, person, pose, view)
+            shaded(surfaces, person, self.light, area)
+            contact = (slice(min(feet - top, len(area) - 1), None), slice(tall // 3, 2 * tall // 3))
+            area[contact] *= np.float32(0.75)
 
     def line(self, points: list[tuple[float, float]], colour: _Rgb, width: int) -> None:
         """A polyline."""
@@ -111,30 +139,39 @@ def bicycle(s: Array, x: float, y: float, size: float, colour: _Rgb, thick: int 
 
 
 def _plaza(s: _Scene) -> None:
-    s.fill(0, s.horizon, (0.62, 0.68, 0.66))
-    s.blobs(260, (0, s.horizon - 10), (0.22, 0.34, 0.18), (8, 26))
-    for _ in range(7):  # tents and banners
-        x, w = int(s.rng.integers(WIDTH)), int(s.rng.integers(70, 150))
-        colour = tuple(s.rng.uniform(0.25, 0.95, 3))
-        s.box(x + 8, s.horizon - 38, w - 16, 44, (0.75, 0.73, 0.7), 0.3)
-        cv2.fillPoly(s.picture, [np.array([[x, s.horizon - 34], [x + w // 2, s.horizon - 78], [x + w, s.horizon - 34]])],
-                     colour, cv2.LINE_AA)  # fmt: skip
-    s.ground((0.66, 0.64, 0.60), 0.04)
+    s.fill(0, s.horizon, (0.66, 0.70, 0.70))
+    s.leaves(0, s.horizon, (0.25, 0.33, 0.20), 9, 0.62)
+    s.leaves(s.horizon - 46, s.horizon, (0.20, 0.27, 0.16), 7)
+    for k in range(6):  # tents
+        x, w = int(k * 250 + s.rng.integers(0, 120)), int(s.rng.integers(90, 150))
+        colour = np.array(((0.62, 0.20, 0.18), (0.20, 0.30, 0.52), (0.80, 0.79, 0.76), (0.72, 0.58, 0.28))[k % 4])
+        s.box(x + 8, s.horizon - 40, w - 16, 48, (0.36, 0.34, 0.32), -0.5)
+        for leg in (x + 6, x + w - 9):
+            s.box(leg, s.horizon - 42, 3, 54, (0.7, 0.7, 0.7))
+        roof = np.array([[x, s.horizon - 36], [x + w // 2, s.horizon - 76], [x + w, s.horizon - 36]])
+        cv2.fillPoly(s.picture, [roof], colour.tolist(), cv2.LINE_AA)
+        cv2.fillPoly(s.picture, [roof[[1, 2, 2]] - [[0, 0], [0, 0], [w // 3, 0]]], (colour * 0.8).tolist(), cv2.LINE_AA)
+        s.box(x, s.horizon - 36, w, 9, tuple(colour * 0.75))
+    s.ground((0.66, 0.64, 0.60), 0.05, 0.03)
     s.tiles(40, 0.16)
-    s.patches_of_shade(8, 0.30)
+    s.patches_of_shade(10, 0.30)
 
 
 def _lawn(s: _Scene) -> None:
-    s.fill(0, s.horizon, (0.30, 0.38, 0.26))
-    s.blobs(500, (0, s.horizon), (0.20, 0.34, 0.14), (6, 22))
-    s.ground((0.34, 0.45, 0.20), 0.10, 0.09)
+    s.leaves(0, s.horizon, (0.20, 0.29, 0.14), 8)
+    for x in range(40, WIDTH, 190):  # trunks
+        s.box(x + int(s.rng.integers(60)), 0, int(s.rng.integers(7, 15)), s.horizon + 6, (0.24, 0.20, 0.16), 0.3)
+    s.ground((0.36, 0.43, 0.23), 0.10, 0.10)
+    blades = s.noise(HEIGHT // 3, WIDTH // 2)
+    s.picture[s.horizon :] *= (1 + 0.10 * blades[..., None])[s.horizon :]
     edge = s.horizon + 150 + (s.noise(1, 9)[0] * 10).astype(int)
     row = np.arange(HEIGHT)[:, None]
     path = row > edge[None]
-    stone = np.array([0.60, 0.57, 0.52], np.float32) * (1 + 0.04 * s.noise(50, 150)[..., None])
+    worn = 1 + 0.05 * s.noise(50, 150)[..., None] + 0.04 * s.rng.normal(size=(HEIGHT, WIDTH, 1)).astype(np.float32)
+    stone = np.array([0.58, 0.55, 0.51], np.float32) * worn
     s.picture[path] = stone[path]
-    s.picture[np.abs(row - edge[None]) < 3] = (0.72, 0.70, 0.66)
-    s.patches_of_shade(10, 0.35)
+    s.picture[np.abs(row - edge[None]) < 3] = (0.66, 0.64, 0.60)
+    s.patches_of_shade(14, 0.32)
 
 
 def _wall(s: _Scene) -> None:
@@ -164,13 +201,16 @@ def _road(s: _Scene) -> None:
                 s.box(x + 12 + 38 * k, y, 22, 20, (0.25, 0.30, 0.35))
     s.ground((0.40, 0.40, 0.41), 0.05, 0.05)
     s.box(0, s.horizon, WIDTH, 26, (0.62, 0.60, 0.58), 0.1)
+    worn = s.noise(70, 230)
     for k in range(-4, 14):
         x = k * 150
-        cv2.fillPoly(s.picture, [np.array([[x, s.horizon + 60], [x + 26, s.horizon + 60], [x + 70, HEIGHT], [x + 20, HEIGHT]])],
-                     (0.80, 0.80, 0.78), cv2.LINE_AA)  # fmt: skip
+        bar = np.array([[x, s.horizon + 60], [x + 26, s.horizon + 60], [x + 70, HEIGHT], [x + 20, HEIGHT]])
+        mask = cv2.fillPoly(np.zeros((HEIGHT, WIDTH), np.float32), [bar], 1.0, cv2.LINE_AA)
+        mask *= np.clip(0.85 + 0.16 * worn, 0.1, 1)
+        s.picture += (0.74 - s.picture) * mask[..., None]
     for _ in range(9):
         bicycle(s.picture, s.rng.uniform(0, WIDTH), s.horizon + s.rng.uniform(26, 60), s.rng.uniform(60, 80),
-                tuple(s.rng.uniform(0.1, 0.8, 3)), 2)  # fmt: skip
+                tuple(0.15 + 0.3 * s.rng.random() + s.rng.uniform(-0.1, 0.2, 3)), 2)  # fmt: skip
     s.patches_of_shade(4, 0.35)
 
 
@@ -179,7 +219,7 @@ def _arcade(s: _Scene) -> None:
     for x in range(20, WIDTH, 210):
         s.box(x + 60, 30, 110, s.horizon - 30, (0.20, 0.19, 0.19), -0.4)
         for k in range(3):
-            s.box(x + 68 + 34 * k, 46, 26, 70, tuple(s.rng.uniform(0.25, 0.85, 3) * np.array([1, 0.9, 0.7])), 0.3)
+            s.box(x + 68 + 34 * k, 46, 26, 70, tuple(0.25 + 0.25 * s.rng.random() + s.rng.uniform(-0.12, 0.16, 3)), 0.3)
         s.box(x, 0, 44, s.horizon + 22, (0.62, 0.58, 0.50), 0.25)
         s.box(x, 0, 8, s.horizon + 22, (0.50, 0.46, 0.40), 0.25)
     ground = s.picture[s.horizon :].copy()
@@ -191,12 +231,12 @@ def _arcade(s: _Scene) -> None:
 
 def _terrace(s: _Scene) -> None:
     s.fill(0, s.horizon, (0.58, 0.60, 0.62))
-    s.blobs(80, (0, 30), (0.30, 0.38, 0.26), (8, 20))
-    s.ground((0.60, 0.55, 0.52), 0.05)
+    s.leaves(0, s.horizon, (0.30, 0.37, 0.26), 8, 0.8)
+    s.ground((0.58, 0.55, 0.53), 0.06, 0.03)
     s.tiles(26, 0.12)
-    for k in range(5):
-        y = s.horizon + 30 + k * 80
-        s.picture[y : y + 8] = s.picture[y : y + 8] * np.array([0.9, 0.62, 0.55], np.float32)
+    for k in range(4):
+        y = s.horizon + 26 + k * (40 + 26 * k)
+        s.picture[y : y + 10 + 4 * k] *= np.array([0.88, 0.74, 0.70], np.float32)
     for _ in range(6):
         x, y = int(s.rng.integers(WIDTH)), int(s.rng.integers(s.horizon + 10, s.horizon + 120))
         s.box(x, y - 24, 70, 7, (0.40, 0.30, 0.22))
@@ -205,24 +245,31 @@ def _terrace(s: _Scene) -> None:
     s.patches_of_shade(6, 0.25)
 
 
-#: scene: painter, horizon row, blur of what is far
-_PLACES: dict[str, tuple[Callable[[_Scene], None], int, float]] = {
-    "plaza": (_plaza, 150, 3.0),
-    "lawn": (_lawn, 110, 3.5),
-    "wall": (_wall, 230, 2.0),
-    "road": (_road, 140, 2.5),
-    "arcade": (_arcade, 210, 2.5),
-    "terrace": (_terrace, 40, 2.5),
+#: scene: painter, horizon row, blur of what is far, people far away
+_PLACES: dict[str, tuple[Callable[[_Scene], None], int, float, int]] = {
+    "plaza": (_plaza, 150, 2.2, 9),
+    "lawn": (_lawn, 110, 2.2, 4),
+    "wall": (_wall, 230, 1.8, 2),
+    "road": (_road, 140, 2.0, 5),
+    "arcade": (_arcade, 210, 2.0, 4),
+    "terrace": (_terrace, 40, 2.0, 6),
 }
 
 
 @lru_cache(maxsize=12)
-def scene(place: str, seed: int) -> Array:
-    """The scene ``(HEIGHT, WIDTH, 3)`` of a place, 1 is white; the same for the same seed."""
+def scene(place: str, seed: int, light: Light) -> Array:
+    """The scene ``(HEIGHT, WIDTH, 3)`` of a place, 1 is white; the same for the same seed.
+
+    Args:
+        place: name of the place.
+        seed: of the data set.
+        light: of the camera, on the people far away.
+    """
     if place == "grey":
         return np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
-    paint, horizon, blur = _PLACES[place]
-    s = _Scene(stream(seed, "scene-" + place), horizon)
+    paint, horizon, blur, count = _PLACES[place]
+    s = _Scene(stream(seed, "scene-" + place), horizon, light)
     paint(s)
+    s.passers_by(count)
     s.soften(blur)
     return s.picture

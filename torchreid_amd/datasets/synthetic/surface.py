@@ -171,7 +171,7 @@ class Surfaces:
             half_depth: ``(n,)`` metres to the front.
             part: number of the part, or a painter of it.
             yaw: extra turn against the person.
-            box: rounding in pixels of box sections; 0 draws ellipses.
+            box: rounding of box sections in metres; 0 draws ellipses.
             curved_hem: end in the ellipse that a camera above sees.
             lift: pixels by which it is brought nearer.
             pleats: number, depth and phase of folds around it, growing downwards.
@@ -201,7 +201,7 @@ class Surfaces:
         c, s = np.float32(np.cos(view.yaw + yaw)), np.float32(np.sin(view.yaw + yaw))
         x = np.arange(where[1].start, where[1].stop, dtype=np.float32)[None] + 0.5 - cx
         if box:
-            z, mask, normal, lx, lz = _box_section(x, a, b, c, s, np.float32(box))
+            z, mask, normal, lx, lz = _box_section(x, a, b, c, s, np.float32(box * view.scale))
         else:
             z, mask, normal, lx, lz = _ellipse_section(x, a, b, cx, c, s)
         row = rows[:, None]

@@ -84,7 +84,7 @@ def draw_traits(rng: np.random.Generator, female: bool) -> Traits:
     u = rng.random(40)
     z = np.clip(rng.normal(size=8), -2, 2)
     lift = np.float32(0.92 + 0.12 * u[1])
-    hair = HAIR[min(int(u[2] ** 1.6 * len(HAIR)), len(HAIR) - 1)]
+    hair = HAIR[min(int(u[2] ** 2.6 * len(HAIR)), len(HAIR) - 1)]
     shoes = [_any_colour(rng, 0.55), np.float32(0.9) * np.ones(3, np.float32)]
     return Traits(
         stature=1.72 + 0.055 * z[0] - (0.10 if female else 0.0),
@@ -92,7 +92,7 @@ def draw_traits(rng: np.random.Generator, female: bool) -> Traits:
         shoulders=1.0 + 0.045 * z[2],
         legs=1.0 + 0.025 * z[3],
         head=1.0 + 0.04 * z[4],
-        skin=SKIN[min(int(u[0] ** 1.5 * len(SKIN)), len(SKIN) - 1)] * lift,
+        skin=SKIN[min(int(u[0] ** 2.4 * len(SKIN)), len(SKIN) - 1)] * lift,
         hair=hair * np.float32(0.9 + 0.3 * u[3]),
         hair_style=u[4],
         hair_length=u[5],
