@@ -64,13 +64,13 @@ def draw_bag(f: Frame) -> None:
         seam = np.abs(height - flap) < 0.006
         return np.where(seam, np.uint8(Part.BAG_STRAP), np.uint8(Part.BAG))
 
-    f.surfaces.loft(f.view, centres, a, b, paint, box=0.022, lift=2)
+    f.surfaces.loft(f.view, centres, a, b, paint, box=0.022, lift=0.012)
     chest = f.section([0.60], 0.0)[0]
     chest[0] = t.bag_side * hips * 0.92
     for forward in (0.7, -0.7):
         corner = centres[1] + np.array([0.0, 0.0, forward * b[1]])
         p = f.at(chest + np.array([0.0, 0.02, forward * 0.05]), corner)
-        f.surfaces.tube(p[0], p[1], [0.013 * h, 0.013 * h], Part.BAG_STRAP, lift=3)
+        f.surfaces.tube(p[0], p[1], [0.013 * h, 0.013 * h], Part.BAG_STRAP, lift=0.018)
 
 
 def draw_handbag(f: Frame) -> None:
@@ -85,11 +85,11 @@ def draw_handbag(f: Frame) -> None:
     swell = np.array([0.78, 0.82, 0.88, 1.0, 1.06, 1.02, 0.9])
     a, b = 0.042 * h * swell, 0.125 * long * h * swell
     centres = np.stack([np.full(7, hand[0] + t.bag_side * 0.015), y, np.full(7, hand[2])], 1)
-    f.surfaces.loft(f.view, centres, a, b, Part.HANDBAG, box=0.018, lift=2)
+    f.surfaces.loft(f.view, centres, a, b, Part.HANDBAG, box=0.018, lift=0.012)
     for end in (0.55, -0.55):
         corner = centres[1] + np.array([0.0, 0.0, end * b[0]])
         p = f.at(hand, corner)
-        f.surfaces.tube(p[0], p[1], [0.010 * h, 0.010 * h], Part.HANDLE, lift=3)
+        f.surfaces.tube(p[0], p[1], [0.010 * h, 0.010 * h], Part.HANDLE, lift=0.018)
 
 
 def draw_hat(f: Frame) -> None:
@@ -113,7 +113,7 @@ def draw_hat(f: Frame) -> None:
         return np.where(band, np.uint8(Part.BRIM), np.uint8(Part.HAT))
 
     f.surfaces.loft(f.view, f.section(yy + rise - 0.004, ff - 0.003 * k), aa * grow + 0.004, bb * grow + 0.004, paint,
-                    yaw=f.pose.turn, curved_hem=True, lift=2)  # fmt: skip
+                    yaw=f.pose.turn, curved_hem=True, lift=0.012)  # fmt: skip
     if kind == "knitted":
         return
     c, s = np.cos(f.pose.turn), np.sin(f.pose.turn)
@@ -126,8 +126,8 @@ def draw_hat(f: Frame) -> None:
             z0 = 0.06 * k
             root = base + np.array([x * c + z0 * s, 0.0, z0 * c - x * s])
             p = f.at(root, tip)
-            f.surfaces.tube(p[0], p[1], [0.016 * k, 0.012 * k], Part.BRIM, lift=2)
+            f.surfaces.tube(p[0], p[1], [0.016 * k, 0.012 * k], Part.BRIM, lift=0.012)
         return
     centres = base + np.array([[0.0, 0.010, 0.0], [0.0, 0.002, 0.0], [0.0, -0.006, 0.0], [0.0, -0.012, 0.0]])
     radius = np.array([0.10, 0.140, 0.150, 0.148]) * k
-    f.surfaces.loft(f.view, centres, radius, radius * 1.1, Part.BRIM, curved_hem=True, lift=1)
+    f.surfaces.loft(f.view, centres, radius, radius * 1.1, Part.BRIM, curved_hem=True, lift=0.006)

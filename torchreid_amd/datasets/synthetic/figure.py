@@ -80,10 +80,10 @@ def _legs(f: Frame) -> None:
         thigh = np.array([0.088, 0.082, 0.070]) * h * girth
         calf = [knee_r, 0.054 * h * girth, 0.049 * h * girth, 0.038 * h, ankle_r]
         if bare:
-            s.tube(hip, knee, [*thigh, knee_r], Part.THIGH_SKIN)
+            s.tube(hip, knee, [*thigh, knee_r], Part.THIGH_SKIN, lift=-0.040)
             s.tube(knee, ankle, calf, Part.SHANK_SKIN)
             if t.socks < 0.4:
-                s.tube(knee + (ankle - knee) * (0.86 - t.socks * 0.5), ankle, [0.043 * h, 0.041 * h], Part.SOCK, lift=1)
+                s.tube(knee + (ankle - knee) * (0.86 - t.socks * 0.5), ankle, [0.043 * h, 0.041 * h], Part.SOCK, lift=0.006)
         if pants:
             top = [*(thigh + 0.006), knee_r + knee_ease]
             if short:
@@ -91,12 +91,12 @@ def _legs(f: Frame) -> None:
                 wide = [*(thigh + 0.010), 0.082 * h + 0.022 * t.fit + 0.008 * (girth - 1)]
                 below = knee + (ankle - knee) * max(end - 1, 0)
                 s.tube(hip, hip + (knee - hip) * min(end, 1) if end < 1 else below, wide, Part.THIGH_CLOTH, flat=True,
-                       lift=2)  # fmt: skip
+                       lift=-0.030)  # fmt: skip
             else:
-                s.tube(hip, knee, top, Part.THIGH_CLOTH, lift=1)
+                s.tube(hip, knee, top, Part.THIGH_CLOTH, lift=-0.024)
                 low = ankle + (f.points["heel" + mark] - ankle) * 0.45
                 s.tube(knee, low, [knee_r + knee_ease, calf[1] + knee_ease, ankle_r + 0.012 + hem_ease],
-                       Part.SHANK_CLOTH, flat=True, lift=1, start=0.42)  # fmt: skip
+                       Part.SHANK_CLOTH, flat=True, lift=0.006, start=0.42)  # fmt: skip
         _shoe(f, mark)
 
 
@@ -107,7 +107,7 @@ def _shoe(f: Frame, mark: str) -> None:
     p = f.at(heel + up, toe + up * 0.8, ankle, heel - up * 0.4, toe - up * 0.5)
     s = f.surfaces
     s.tube(p[3], p[4], [0.034 * h, 0.037 * h, 0.037 * h, 0.028 * h], Part.SOLE)
-    s.tube(p[0], p[1], [0.037 * h, 0.040 * h, 0.038 * h, 0.026 * h], Part.SHOE, lift=1)
+    s.tube(p[0], p[1], [0.037 * h, 0.040 * h, 0.038 * h, 0.026 * h], Part.SHOE, lift=0.006)
     s.tube(p[2], p[0], [0.037 * h, 0.040 * h], Part.SHOE)
 
 
@@ -121,7 +121,7 @@ def _lower_garment(f: Frame) -> None:
         y = np.array([0.625, 0.60, 0.56, 0.52, 0.485, 0.462])
         a = np.array([waist, waist * 1.02, hips * 0.96, hips, hips * 0.95, hips * 0.62])
         b = np.array([0.098, 0.104, 0.116, 0.118, 0.098, 0.052]) * h * girth
-        f.surfaces.loft(f.view, f.section(y), a + 0.006, b + 0.004, Part.SEAT)
+        f.surfaces.loft(f.view, f.section(y), a + 0.006, b + 0.004, Part.SEAT, lift=-0.020)
         return
     knee = 0.285
     hem = knee + 0.02 + 0.13 * t.skirt if labels["down"] else knee - 0.07 - 0.13 * t.skirt
@@ -140,7 +140,7 @@ def _lower_garment(f: Frame) -> None:
         return np.where(height < low, np.uint8(Part.SKIRT_LOW), np.uint8(Part.SKIRT))
 
     pleats = (5.0 + int(t.folds[0] * 9), 0.25 + 0.35 * t.flare, 6.28 * t.folds[1] + f.pose.phase)
-    f.surfaces.loft(f.view, f.section(y), a, b, paint, curved_hem=True, lift=2, pleats=pleats)
+    f.surfaces.loft(f.view, f.section(y), a, b, paint, curved_hem=True, lift=-0.012, pleats=pleats)
 
 
 def torso_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
@@ -197,7 +197,7 @@ def _torso(f: Frame) -> None:
         return parts
 
     centres = f.section(y2, forward2)
-    f.surfaces.loft(f.view, centres, a2, b2, paint, curved_hem=True, lift=1.5 if not tucked else 0.5)
+    f.surfaces.loft(f.view, centres, a2, b2, paint, curved_hem=True, lift=0.009 if not tucked else 0.003)
 
 
 def _arms(f: Frame) -> None:
@@ -215,10 +215,10 @@ def _arms(f: Frame) -> None:
             s.tube(elbow, wrist, list(fore), Part.ARM_FORE)
             end = 0.38 + 0.5 * t.sleeve
             s.tube(shoulder, shoulder + (elbow - shoulder) * end, [upper[0] * 0.95, upper[0] + ease * 0.4 + 0.002, upper[1] + ease * 0.7 + 0.008, upper[1] + ease + 0.009],
-                   Part.SLEEVE_UPPER, flat=True, lift=1)  # fmt: skip
+                   Part.SLEEVE_UPPER, flat=True, lift=0.006)  # fmt: skip
         else:
-            s.tube(shoulder, elbow, list(upper + np.array([0.1, 0.7, 1]) * ease + 0.002), Part.SLEEVE_UPPER, lift=1)
-            s.tube(elbow, wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005), Part.SLEEVE_FORE, flat=True, lift=1,
+            s.tube(shoulder, elbow, list(upper + np.array([0.1, 0.7, 1]) * ease + 0.002), Part.SLEEVE_UPPER, lift=0.006)
+            s.tube(elbow, wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005), Part.SLEEVE_FORE, flat=True, lift=0.006,
                    start=0.3)  # fmt: skip
 
 

@@ -110,7 +110,7 @@ class Surfaces:
 
         Args:
             flat: cut the far end straight (a hem) instead of rounding it.
-            lift: pixels by which it is brought nearer (a sleeve over an arm).
+            lift: metres by which it is brought nearer (a sleeve over an arm).
             start: value of ``v`` at ``a``.
         """
         scale = float(a[3] + b[3]) / 2
@@ -139,7 +139,7 @@ class Surfaces:
         if flat:
             mask &= along <= length
         near = np.sqrt(np.maximum(inside, 0))
-        depth = np.float32(a[2] + lift) + np.float32(dz) * t + near
+        depth = np.float32(a[2] + lift * scale) + np.float32(dz) * t + near
         norm = float(np.sqrt(length**2 + dz**2))
         tilt = dz / norm
         flatness = max(float(np.sqrt(1 - tilt * tilt)), 0.2)
@@ -173,7 +173,7 @@ class Surfaces:
             yaw: extra turn against the person.
             box: rounding of box sections in metres; 0 draws ellipses.
             curved_hem: end in the ellipse that a camera above sees.
-            lift: pixels by which it is brought nearer.
+            lift: metres by which it is brought nearer.
             pleats: number, depth and phase of folds around it, growing downwards.
         """
         p = view.project(centres)
@@ -216,7 +216,7 @@ class Surfaces:
         painted = part if isinstance(part, int) else part(angle, np.broadcast_to(height, angle.shape))
         if not isinstance(painted, int):
             mask &= painted > 0
-        self.put(where, mask, cz + z + np.float32(lift), normal, angle, np.broadcast_to(height, angle.shape), painted)
+        self.put(where, mask, cz + z + np.float32(lift * view.scale), normal, angle, np.broadcast_to(height, angle.shape), painted)
 
 
 _Section = tuple[Array, npt.NDArray[np.bool_], tuple[Array, Array, Array], Array, Array]
