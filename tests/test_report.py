@@ -22,7 +22,7 @@ from torchreid_amd.errors import InputError
 from torchreid_amd.explanation import Explanation
 from torchreid_amd.report.overlay import Scale, shared_scale, thumbnail, tint
 from torchreid_amd.report.sheet import COLOURS, FRAMES, shorten, text_width, wrap
-from torchreid_amd.report.words import number, percent
+from torchreid_amd.report.words import number, percent, short_names
 
 
 def _explanation(
@@ -208,11 +208,11 @@ def _check_self_contained(text: str) -> _Page:
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_pair_page(tmp_path: Path, signed: bool) -> None:
-    e = _explanation(signed, names=("<script>alert('a')</script>.jpg", 'b" onload="x & y.jpg'))
+    e = _explanation(signed, names=("<script>alert('a').jpg", 'b" onload="x & y.jpg'))
     e.save_html(tmp_path / "pair.html")
     text = (tmp_path / "pair.html").read_text(encoding="utf-8")
     page = _check_self_contained(text)
-    assert text.count("<script>") == 1 and "<script>alert('a')</script>.jpg" in page.words  # escaped
+    assert text.count("<script>") == 1 and "<script>alert('a').jpg" in page.words  # escaped
     assert len(page.all("button")) == 26
     assert [b["aria-pressed"] for b in page.all("button")].count("true") == 1
     assert len(page.all("tr")) == 27 and len(page.all("table")) == 1
@@ -269,6 +269,12 @@ def test_numbers_in_words(value: float, said: str) -> None:
 )  # fmt: skip
 def test_percentages_in_words(share: float, said: str) -> None:
     assert percent(share) == said
+
+
+def test_short_names() -> None:
+    assert short_names(("q/a.jpg", "g/b.jpg")) == ("a.jpg", "b.jpg")
+    assert short_names(("x/q/a.jpg", "x/g/a.jpg")) == ("q/a.jpg", "g/a.jpg")
+    assert short_names(("A", "B")) == ("A", "B") and short_names(("q/a.jpg", "q/a.jpg")) == ("a.jpg", "a.jpg")
 
 
 def test_fitting_text_and_thumbnails() -> None:

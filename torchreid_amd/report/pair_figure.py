@@ -30,6 +30,7 @@ from torchreid_amd.report.words import (
     number,
     percent,
     residual_sentence,
+    short_names,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _photographs(
         row = top + side * (PANEL + CAPTION)
         sheet.text(MARGIN, row, "AB"[side], 13, weight="bold")
         if e.names[side] != "AB"[side]:
-            name = shorten(e.names[side], 8, PANEL - 0.35, keep_end=True)
+            name = shorten(short_names(e.names)[side], 8, PANEL - 0.35, keep_end=True)
             sheet.text(MARGIN, row + PANEL, name, 8, rotation=90, va="bottom", color=FAINT)
         sheet.photograph(first, row, column, PANEL, image).set_label(f"photograph {'AB'[side]}")
         grey = muted(image)

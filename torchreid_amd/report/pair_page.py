@@ -14,6 +14,7 @@ from torchreid_amd.report.words import (
     number,
     percent,
     residual_sentence,
+    short_names,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def pair_page(e: Explanation) -> str:
     words = _shown(e, first)
     figures = "".join(
         f"<figure>{photo(e.images[s], f'photograph {name}', f'map-{name}', maps[first][s], words)}"
-        f"<figcaption><strong>{name}</strong>{'' if e.names[s] == name else ' ' + escape(e.names[s])}"
+        f'<figcaption title="{escape(e.names[s])}"><strong>{name}</strong>'
+        f"{'' if e.names[s] == name else ' ' + escape(short_names(e.names)[s])}"
         "</figcaption></figure>"
         for s, name in enumerate("AB")
     )
@@ -61,7 +63,7 @@ def pair_page(e: Explanation) -> str:
         f"{escape(words)}</p></section>"
         f'<section aria-label="numbers">{_table(e, order, maps)}</section></div>'
     )
-    return page(f"{e.names[0]} and {e.names[1]}", body, _STYLE)
+    return page(" and ".join(short_names(e.names)), body, _STYLE)
 
 
 def map_data(e: Explanation, side: int, k: int, scale: Scale) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from PIL import Image
 
 INK = "#1f2328"  # text
@@ -59,9 +61,11 @@ class Sheet:
         return axes
 
 
+@lru_cache(maxsize=4096)
 def text_width(words: str, size: float) -> float:
     """Width of one line in inches at a font size in points."""
-    return float(TextPath((0, 0), words, size=size).get_extents().width) / 72 if words.strip() else 0.0
+    width, _, _ = text_to_path.get_text_width_height_descent(words, FontProperties(size=size), False)
+    return float(width) / 72
 
 
 def shorten(words: str, size: float, width: float, keep_end: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from torchreid_amd.distances import get_distance
@@ -30,6 +31,14 @@ def percent(share: float) -> str:
     digits = 0 if abs(value) >= 9.95 else 1 if abs(value) >= 0.095 or not value else 2
     text = f"{value:.{digits}f}"
     return ("0" if not float(text) else text).replace("-", "−") + " %"
+
+
+def short_names(names: tuple[str, str]) -> tuple[str, str]:
+    """File names without their folders; with the last folder where they would be the same."""
+    a, b = (PurePath(n) for n in names)
+    if a.name != b.name or a == b:
+        return a.name or names[0], b.name or names[1]
+    return "/".join(a.parts[-2:]), "/".join(b.parts[-2:])
 
 
 def metric_words(metric: str) -> str:
@@ -81,7 +90,8 @@ def attribute_sentence(e: Explanation, k: int, first: bool = False) -> str:
 
 def pair_summary(e: Explanation, top: int = 3) -> str:
     """Distance, the largest contributions, and the residual, in sentences."""
-    names = f"A is {e.names[0]}, B is {e.names[1]}." if e.names != ("A", "B") else ""
+    a, b = short_names(e.names)
+    names = f"A is {a}, B is {b}." if e.names != ("A", "B") else ""
     if not e.distance:
         middle = "To the model the two photographs are the same: there is nothing to explain."
     else:
@@ -104,8 +114,11 @@ def match_words(same: bool | None) -> str:
 def ranking_summary(r: Ranking, top: int = 3) -> str:
     """One line a photograph: rank, distance, file, whether it is the person, what differs most."""
     words = metric_words(r.metric)
-    lines = [f"{r.query_name}: the nearest {len(r)} of {len(r.distances)} photographs, by {words}."]
+    query = short_names((r.query_name, ""))[0]
+    lines = [f"{query}: the nearest {len(r)} of {len(r.distances)} photographs, by {words}."]
     for rank, (e, same) in enumerate(zip(r, r.matches, strict=True), 1):
         known = f" [{match_words(same)}]" if same is not None else ""
-        lines.append(f"{rank:>3}. {number(e.distance):>7}  {e.names[1]}{known}  {top_words(e, top)}")
+        lines.append(
+            f"{rank:>3}. {number(e.distance):>7}  {short_names(e.names)[1]}{known}  {top_words(e, top)}"
+        )
     return "\n".join(lines)
