@@ -55,10 +55,10 @@ def overlay_colours(signed: bool = False) -> ListedColormap:
     ramp = np.linspace(0, 1, 256)
     if signed:
         colours = colormaps["coolwarm"](ramp)
-        colours[:, 3] = 0.85 * np.abs(2 * ramp - 1) ** 0.8
+        colours[:, 3] = 0.68 * np.abs(2 * ramp - 1)
     else:
         colours = colormaps["plasma"](ramp)
-        colours[:, 3] = 0.85 * ramp**0.7
+        colours[:, 3] = 0.68 * ramp
     return ListedColormap(colours, name="attention")
 
 
