@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torchreid_amd import host
 from torchreid_amd.errors import InputError
 from torchreid_amd.registry import list_targets, targets
-from torchreid_amd.targets import Target, automatic_cut, build_target, cut_by_name
+from torchreid_amd.targets import Target, automatic_cut, build_target, cut_by_name, tail
 
 NAMES = list_targets()
 
@@ -134,6 +134,20 @@ class Branching(Plain):
         return x.sum() if x.sum() > 0 else self.fc(self.pool(self.first(x)).flatten(1))
 
 
+def test_tail_that_is_no_average_is_evaluated_by_the_definition(monkeypatch):
+    target = build_target(MaxPooled())
+    assert not target.tail.linear and build_target(Plain()).tail.linear
+    _, features = target.features(images(3))
+    maps = torch.rand(3, 5, *features.shape[2:]).requires_grad_()
+    slow = torch.stack([target.tail(maps[:, k : k + 1] * features) for k in range(5)], dim=1)
+    gradient = torch.autograd.grad(slow.square().sum(), maps)[0]
+    for block in (1, 4 * features[0].numel(), 10**9):
+        monkeypatch.setattr(tail, "BLOCK", block)
+        fast = target.tail.components(maps, features)
+        torch.testing.assert_close(fast, slow)
+        torch.testing.assert_close(torch.autograd.grad(fast.square().sum(), maps)[0], gradient)
+
+
 def test_automatic_cut_of_a_stranger():
     target = build_target(Plain())
     assert target.features(images())[1].shape == (2, 6, 16, 8)
@@ -155,7 +169,6 @@ def test_cut_by_hand():
     ("model", "message"),
     [
         (Branching(), "Branching cannot be cut automatically: tracing stopped"),
-        (MaxPooled(), "the tail of MaxPooled does not begin with a global average pooling"),
         (nn.Sequential(nn.Flatten(1), nn.Linear(7, 2)), "does not run on 256×128 images"),
         (nn.Sequential(nn.Flatten(1), nn.Linear(3 * 256 * 128, 2)), "0 map.s. carry every path"),
     ],
@@ -163,7 +176,7 @@ def test_cut_by_hand():
 def test_what_cannot_be_cut_says_why(model, message):
     with pytest.raises(InputError, match=message) as error:
         build_target(model)
-    assert "Target(stem, body, tail" in str(error.value) and "\n" not in str(error.value)
+    assert "torchreid_amd.cut(model, map='…', stem='…')" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_no_model_at_all():

@@ -19,6 +19,7 @@ from torchreid_amd.errors import InputError, unknown_name
 from torchreid_amd.heads import heads
 from torchreid_amd.registry import attribute_sets
 from torchreid_amd.targets import Target, build_target
+from torchreid_amd.targets.tail import principal
 
 FORMS = ("mean", "sum")
 
@@ -205,7 +206,7 @@ def create_interpreter(
     return interpreter.to(device).eval()
 
 
-def feature_channels(target: Target, size: tuple[int, int] = (256, 128)) -> int:
-    """C of the target's feature map."""
+def feature_channels(target: Target) -> int:
+    """C of the target's principal feature map."""
     device = next((p.device for p in target.parameters()), torch.device("cpu"))
-    return target.features(torch.zeros(1, 3, *size, device=device))[1].shape[1]
+    return principal(target.features(torch.zeros(1, 3, *target.size, device=device))[1]).shape[1]

@@ -7,12 +7,14 @@ https://arxiv.org/abs/2103.01451
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from torch import Tensor, nn
 
 from torchreid_amd.errors import unknown_name
 from torchreid_amd.heads.decomposition import DecompositionHead
 from torchreid_amd.registry import register_head
+from torchreid_amd.targets.tail import Features, principal
 from torchreid_amd.targets.target import Target
 
 _INITS = ("target", "fresh")
@@ -25,7 +27,7 @@ class AMDHead(nn.Module):
     Args:
         target: the frozen target; its stem is shared, its body copied.
         attributes: M.
-        channels: C of the target's feature map.
+        channels: C of the target's principal feature map.
         init: start the copy from the ``'target'``'s weights or ``'fresh'``.
     """
 
@@ -34,7 +36,7 @@ class AMDHead(nn.Module):
         if init not in _INITS:
             raise unknown_name("start of the head (init)", init, _INITS)
         self.init = init
-        self.body = copy.deepcopy(target.body).requires_grad_(True)
+        self.body = copy.deepcopy(target.trunk).requires_grad_(True)
         if init == "fresh":
             for module in self.body.modules():
                 reset = getattr(module, "reset_parameters", None)
@@ -42,12 +44,12 @@ class AMDHead(nn.Module):
                     reset()
         self.decomposition = DecompositionHead(channels, attributes)
 
-    def forward(self, early: Tensor, features: Tensor) -> Tensor:
-        """Early features (B, C', h', w') and map (B, C, h, w) -> maps (B, M, h, w)."""
-        maps: Tensor = self.decomposition(self.body(early))
+    def forward(self, early: Any, features: Features) -> Tensor:
+        """Early features and feature map(s) -> maps (B, M, h, w) on the principal map's grid."""
+        maps: Tensor = self.decomposition(principal(self.body(early)))
         return maps
 
     def start(self, target: Target) -> None:
         """Take the target's present weights over, where that is how this head starts."""
         if self.init == "target":
-            self.body.load_state_dict(target.body.state_dict())
+            self.body.load_state_dict(target.trunk.state_dict())

@@ -6,10 +6,13 @@ AttriMeter: An Attribute-guided Metric Interpreter for Person Re-Identification,
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from torchreid_amd.heads.decomposition import DecompositionHead
 from torchreid_amd.registry import register_head
+from torchreid_amd.targets.tail import Features, principal
 from torchreid_amd.targets.target import Target
 
 
@@ -20,14 +23,14 @@ class AttriMeterHead(nn.Module):
     Args:
         target: the frozen target.
         attributes: M.
-        channels: C of the target's feature map.
+        channels: C of the target's principal feature map.
     """
 
     def __init__(self, target: Target, attributes: int, channels: int) -> None:
         super().__init__()
         self.decomposition = DecompositionHead(channels, attributes)
 
-    def forward(self, early: Tensor, features: Tensor) -> Tensor:
-        """Map (B, C, h, w) -> maps (B, M, h, w); the early features are not used."""
-        maps: Tensor = self.decomposition(features)
+    def forward(self, early: Any, features: Features) -> Tensor:
+        """Feature map(s) -> maps (B, M, h, w) of the principal one; the early features are not used."""
+        maps: Tensor = self.decomposition(principal(features))
         return maps

@@ -12,16 +12,20 @@ from torchreid_amd.registry import list_targets, targets
 from torchreid_amd.targets.automatic import automatic_cut
 from torchreid_amd.targets.by_name import cut_by_name
 from torchreid_amd.targets.families import register_target
-from torchreid_amd.targets.target import AveragePoolTail, Target
+from torchreid_amd.targets.tail import AveragePoolTail, Tail
+from torchreid_amd.targets.target import Target
+from torchreid_amd.targets.unwrapping import unwrap
 
 __all__ = [
     "AveragePoolTail",
+    "Tail",
     "Target",
     "automatic_cut",
     "build_target",
     "cut_by_name",
     "list_targets",
     "register_target",
+    "unwrap",
 ]
 
 
@@ -33,7 +37,7 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
     be given.
 
     Args:
-        model: a ReID model, possibly wrapped in ``DataParallel``, or a name of torchreid's factory.
+        model: a ReID model, possibly wrapped (see :func:`unwrap`), or a name of torchreid's factory.
         name: the name the model was built by.
         **kwargs: for a model given by name: ``num_classes``, ``loss``, ``pretrained``, ``use_gpu``.
 
@@ -49,8 +53,7 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
         raise InputError(
             f"a target is a model (torch.nn.Module) or a model's name, not {type(model).__name__}"
         )
-    while isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        model = model.module
+    model = unwrap(model)
     name = name or host.model_name(model)
     target: Target = (targets[name] if name in targets else automatic_cut)(model)
     target.name = name

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from torchreid_amd.errors import InputError
-from torchreid_amd.targets.target import AveragePoolTail, Target
+from torchreid_amd.targets.tail import AveragePoolTail
+from torchreid_amd.targets.target import Place, Target
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:
@@ -48,4 +49,5 @@ def cut_by_name(
 
     present = [n for n in neck if getattr(model, n, None) is not None]
     tail = nn.Sequential(submodule(model, pool), nn.Flatten(1), *(submodule(model, n) for n in present))
-    return Target(chain(stem), chain(body), AveragePoolTail(tail), model=model)
+    place = Place(stem[-1], (body[-1],), "by entry")
+    return Target(chain(stem), chain(body), AveragePoolTail(tail), model=model, place=place)

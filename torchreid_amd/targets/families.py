@@ -6,6 +6,8 @@ factory; other names go the automatic way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from torchreid_amd.registry import targets
@@ -14,7 +16,7 @@ from torchreid_amd.targets.by_name import cut_by_name
 from torchreid_amd.targets.target import Cut, Target
 
 
-def register_target(*names: str, override: bool = False) -> object:
+def register_target(*names: str, override: bool = False) -> Callable[[Cut], Cut]:
     """Decorator that registers a cut for one or several model names."""
 
     def add(cut: Cut) -> Cut:

@@ -7,49 +7,32 @@ later ones, and puts its attention maps on the last feature map before the pooli
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
+
+__all__ = ["AveragePoolTail", "Cut", "Features", "Place", "Tail", "Target", "principal"]
 
 
-class AveragePoolTail(nn.Module):
-    """Everything from the feature map to the embedding, where pooling is a global average.
+@dataclass(frozen=True)
+class Place:
+    """Where a target is cut, in words for people.
 
-    Args:
-        rest: the target's own code from the map to the embedding, ``(N, C, h, w) -> (N, D)``; it
-            must work for a 1×1 map too.
+    Attributes:
+        stem: the last module or computation of the stem.
+        maps: those that give the feature map(s), the principal one first.
+        how: ``'by entry'``, ``'traced'``, ``'named'``, ``'by hooks'`` or ``'by hand'``.
     """
 
-    def __init__(self, rest: nn.Module) -> None:
-        super().__init__()
-        self.rest = rest
-
-    def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, h, w) -> (B, D)``."""
-        embedding: Tensor = self.rest(features)
-        return embedding
-
-    def components(self, maps: Tensor, features: Tensor) -> Tensor:
-        """Attribute components e_k = T(A_k ⊙ F) of the embedding.
-
-        Averaging is linear, so the M weighted averages are one batched product of maps and
-        features; no B×M×C×h×w tensor comes up.
-
-        Args:
-            maps: attribute-guided attention maps (B, M, h, w).
-            features: the target's feature map (B, C, h, w).
-
-        Returns:
-            (B, M, D).
-        """
-        batch, attributes = maps.shape[:2]
-        area = features.shape[2] * features.shape[3]
-        pooled = maps.flatten(2) @ features.flatten(2).transpose(1, 2) / area  # (B, M, C)
-        components: Tensor = self.rest(pooled.reshape(batch * attributes, -1, 1, 1))
-        return components.reshape(batch, attributes, -1)
+    stem: str = ""
+    maps: tuple[str, ...] = ()
+    how: str = "by hand"
 
 
 class Target(nn.Module):
@@ -58,11 +41,17 @@ class Target(nn.Module):
     The law: ``tail(body(stem(images)))`` equals the model's own embedding to 1e-5 relative.
 
     Args:
-        stem: images (B, 3, H, W) -> shared early features (B, C', h', w').
-        body: early features -> the last feature map F (B, C, h, w) before the pooling.
-        tail: F -> embedding (B, D), with a method ``components``; see :class:`AveragePoolTail`.
+        stem: images (B, 3, H, W) -> shared early features (B, C', h', w'), or a tuple of them.
+        body: early features -> the last feature map F (B, C, h, w) before the pooling, or a tuple
+            of maps, the one that heads look at first.
+        tail: F -> embedding (B, D), with a method ``components``; see :class:`Tail`.
         model: the model the three parts belong to; without it their composition is the model.
         name: the name it was built by, e.g. ``'osnet_x0_25'``.
+        trunk: early features -> the principal map alone, where the body computes more than that; it
+            is what an interpreter copies.
+        size: (H, W) of the images it is made for, in pixels.
+        fixed_size: whether it takes images of that size only.
+        place: where it was cut.
 
     Making a target freezes the model: parameters stop requiring gradients, dropout and batch
     normalisation stay in eval mode whatever ``train()`` is called around it.
@@ -72,19 +61,56 @@ class Target(nn.Module):
         self,
         stem: nn.Module,
         body: nn.Module,
-        tail: AveragePoolTail,
+        tail: Tail,
         *,
         model: nn.Module | None = None,
         name: str = "",
+        trunk: nn.Module | None = None,
+        size: tuple[int, int] = (256, 128),
+        fixed_size: bool = False,
+        place: Place | None = None,
     ) -> None:
         super().__init__()
         self.name = name
+        self.size, self.fixed_size = size, fixed_size
+        self.place = place or Place()
         self.model = nn.Sequential(stem, body, tail) if model is None else model
-        self._parts = (stem, body, tail)  # a tuple: they are the model's own modules, not more
+        # a tuple: they are the model's own modules, not more
+        self._parts = (stem, body, tail, body if trunk is None else trunk)
         self.model.requires_grad_(False)
         self.model.eval()
         for part in self._parts:
-            part.eval()
+            part.requires_grad_(False).eval()
+
+    @classmethod
+    def from_callables(
+        cls,
+        stem: Callable[[Tensor], Any],
+        body: Callable[[Any], Features],
+        tail: Callable[[Features], Tensor],
+        *,
+        modules: Sequence[nn.Module] = (),
+        average_pooling: bool = False,
+        **options: Any,
+    ) -> Target:
+        """A target from three functions, for a model that has no modules to name.
+
+        An interpreter's own copy of a function is the function itself, frozen modules and all; to
+        let the ``'amd'`` head train a copy of the body, give the body as a module.
+
+        Args:
+            stem: images (B, 3, H, W) -> early features.
+            body: early features -> feature map(s).
+            tail: feature map(s) -> embedding (B, D).
+            modules: modules the functions use, to be frozen with the target and to move with it; a
+                function that is a module itself need not be named.
+            average_pooling: the tail begins with a global average pooling and takes 1×1 maps too, so
+                components are one product; else they are computed block by block.
+            **options: ``name``, ``size``, ``fixed_size`` of :class:`Target`.
+        """
+        model = _Composed(stem, body, tail, modules)
+        make = AveragePoolTail if average_pooling else Tail
+        return cls(Function(stem), Function(body), make(Function(tail)), model=model, **options)
 
     @property
     def stem(self) -> nn.Module:
@@ -93,13 +119,18 @@ class Target(nn.Module):
 
     @property
     def body(self) -> nn.Module:
-        """Early features -> feature map; frozen. The interpreter may own a trainable copy."""
+        """Early features -> feature map(s); frozen."""
         return self._parts[1]
 
     @property
-    def tail(self) -> AveragePoolTail:
-        """Feature map -> embedding; frozen, but gradients flow through it to the maps."""
+    def tail(self) -> Tail:
+        """Feature map(s) -> embedding; frozen, but gradients flow through it to the maps."""
         return self._parts[2]
+
+    @property
+    def trunk(self) -> nn.Module:
+        """Early features -> the principal map; the interpreter may own a trainable copy."""
+        return self._parts[3]
 
     def train(self, mode: bool = True) -> Target:
         """Stays in eval mode, whatever ``mode``."""
@@ -111,8 +142,8 @@ class Target(nn.Module):
         return embedding
 
     @torch.no_grad()
-    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Early features (B, C', h', w') and the last feature map (B, C, h, w), without gradients."""
+    def features(self, images: Tensor) -> tuple[Any, Any]:
+        """Early features and the last feature map (B, C, h, w), or maps; without gradients."""
         early = self.stem(images)
         return early, self.body(early)
 
@@ -120,30 +151,42 @@ class Target(nn.Module):
     def law_error(self, images: Tensor) -> float:
         """Largest error of the law, relative to the largest embedding value."""
         own = self.model(images)
-        return float((self.tail(self.features(images)[1]) - own).abs().max() / own.abs().max().clamp_min(1e-12))
+        error = (self.tail(self.features(images)[1]) - own).abs().max()
+        return float(error / own.abs().max().clamp_min(1e-12))
 
 
-@torch.no_grad()
-def average_pool_tail(rest: nn.Module, channels: int, size: tuple[int, int], what: str) -> AveragePoolTail:
-    """The tail ``rest`` as an :class:`AveragePoolTail`, after checking that it is one.
+class Function(nn.Module):
+    """A function as a module."""
 
-    Raises:
-        InputError: the embedding depends on more than the average of the map.
-    """
-    generator = torch.Generator().manual_seed(0)
-    features = torch.rand(2, channels, *size, generator=generator)
-    try:
-        full, pooled = rest(features), rest(features.mean((2, 3), keepdim=True))
-        same = full.shape == pooled.shape and torch.allclose(full, pooled, rtol=1e-4, atol=1e-5)
-    except RuntimeError:
-        same = False
-    if not same:
-        raise InputError(
-            f"the tail of {what} does not begin with a global average pooling of its "
-            f"{channels}×{size[0]}×{size[1]} map; cut it by hand with Target(stem, body, tail) and a "
-            "tail that has its own components(maps, features)"
-        )
-    return AveragePoolTail(rest)
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        """What the function gives."""
+        return self.function(x)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Function:
+        is_module = isinstance(self.function, nn.Module)
+        return Function(copy.deepcopy(self.function, memo) if is_module else self.function)
+
+
+class _Composed(nn.Module):
+    def __init__(
+        self,
+        stem: Callable[[Any], Any],
+        body: Callable[[Any], Any],
+        tail: Callable[[Any], Any],
+        modules: Sequence[nn.Module],
+    ) -> None:
+        super().__init__()
+        self.functions = (stem, body, tail)
+        self.used = nn.ModuleList([f for f in self.functions if isinstance(f, nn.Module)] + list(modules))
+
+    def forward(self, x: Any) -> Any:
+        for function in self.functions:
+            x = function(x)
+        return x
 
 
 Cut = Callable[[nn.Module], Target]
