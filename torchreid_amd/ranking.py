@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MARKET_NAME = re.compile(r"(-?\d+)_c\d+")
 
+
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """The nearest of N gallery photographs, explained.
