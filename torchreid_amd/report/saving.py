@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -27,7 +28,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
             f"use one of {', '.join('.' + k for k in sorted(known))}"
         )
     with atomic_path(path) as temporary:
-        options = {"pil_kwargs": {"compress_level": 3}} if ending == "png" else {}  # half the time
+        options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if ending == "png" else {}
         figure.savefig(temporary, dpi=DPI, format=ending, **options)
 
 
