@@ -103,7 +103,9 @@ def at_hour(camera: Camera, rng: np.random.Generator) -> Camera:
     )
 
 
-def develop(picture: Array, camera: Camera, size: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def develop(
+    picture: Array, camera: Camera, size: tuple[int, int], rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
     """From light on the canvas to the image that the camera stores (before JPEG).
 
     Args:
@@ -121,7 +123,11 @@ def develop(picture: Array, camera: Camera, size: tuple[int, int], rng: np.rando
     if camera.blur:
         sigma = camera.blur * tall / 128
         small = cv2.GaussianBlur(small, (0, 0), sigma)
-    image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) if (wide, tall) != (width, height) else small
+    image = (
+        cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+        if (wide, tall) != (width, height)
+        else small
+    )
     image = image * (np.array(camera.cast, np.float32) * np.float32(camera.exposure))
     grey = image @ np.array([0.30, 0.59, 0.11], np.float32)
     image = grey[..., None] + (image - grey[..., None]) * np.float32(camera.saturation)

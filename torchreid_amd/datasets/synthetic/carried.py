@@ -19,7 +19,9 @@ def draw_backpack(f: Frame) -> None:
     h = t.stature / 1.75
     tall, wide = t.backpack_size
     top, bottom = 0.822, 0.822 - 0.235 * tall
-    y = np.array([top, top - 0.006, top - 0.022, top - 0.06, bottom + 0.05, bottom + 0.015, bottom + 0.004, bottom])
+    y = np.array(
+        [top, top - 0.006, top - 0.022, top - 0.06, bottom + 0.05, bottom + 0.015, bottom + 0.004, bottom]
+    )
     swell = np.array([0.45, 0.72, 0.90, 1.0, 1.0, 0.97, 0.85, 0.6])
     a = 0.135 * wide * h * swell
     b = 0.075 * h * (0.8 + 0.4 * t.bag_size[0]) * np.array([0.4, 0.65, 0.8, 0.95, 1.1, 1.1, 0.95, 0.7])

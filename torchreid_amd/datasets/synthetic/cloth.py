@@ -26,7 +26,9 @@ def _wrinkles() -> Array:
     sheet = np.zeros((256, 256), np.float32)
     for octave, size in enumerate((5, 9, 18, 36)):
         noise = rng.normal(size=(size, size)).astype(np.float32)
-        tiled = cv2.resize(np.tile(noise, (3, 3)), (768, 768), interpolation=cv2.INTER_CUBIC)[256:512, 256:512]
+        tiled = cv2.resize(np.tile(noise, (3, 3)), (768, 768), interpolation=cv2.INTER_CUBIC)[
+            256:512, 256:512
+        ]
         ridge = 1 - np.abs(tiled) if octave < 2 else tiled
         sheet += ridge * (0.42**octave) * 10
     slopes: Array = np.stack([np.roll(sheet, -1, 1) - sheet, np.roll(sheet, -1, 0) - sheet], -1)
@@ -40,7 +42,7 @@ def garment_colours(person: Person) -> tuple[Array, Array]:
     for part, mine in (("up", t.upper_shade), ("down", t.lower_shade)):
         word = person.colour(part) or OUTSIDE[part][int(t.print_place * len(OUTSIDE[part]))]
         found.append(shade(word, *mine))
-    return found[0], found[1]
+    return found[0], found[0] if person.dressed else found[1]
 
 
 def palette(person: Person) -> Array:
@@ -56,7 +58,10 @@ def palette(person: Person) -> Array:
     table[Part.HAT], table[Part.BRIM] = t.hat, t.hat * np.float32(0.82)
     table[Part.SOCK] = np.float32(0.86 if t.socks > 0.15 else 0.2)
     table[Part.SHOE], table[Part.SOLE] = t.shoes, t.sole
-    table[Part.BACKPACK], table[Part.POCKET] = t.backpack, t.backpack * np.float32(0.62) + t.backpack_trim * 0.30
+    table[Part.BACKPACK], table[Part.POCKET] = (
+        t.backpack,
+        t.backpack * np.float32(0.62) + t.backpack_trim * 0.30,
+    )
     table[Part.PACK_STRAP] = t.backpack * np.float32(0.6) + t.backpack_trim * np.float32(0.12)
     table[Part.BAG], table[Part.BAG_STRAP] = t.bag, t.bag * np.float32(0.65)
     table[Part.HANDBAG], table[Part.HANDLE] = t.handbag, t.handbag * np.float32(0.7)
@@ -137,7 +142,9 @@ def _features(pixels: Array, face: npt.NDArray[np.intp], angle: Array, height: A
 def _crumpled(normal: Array, part: Parts, u: Array, v: Array, person: Person) -> tuple[Array, Array, Array]:
     """Normals with the folds of cloth in them."""
     t = person.traits
-    column = (u * np.float32(22) + np.float32(256 * t.folds[0]) + part * np.float32(37)).astype(np.int32) & 255
+    column = (u * np.float32(22) + np.float32(256 * t.folds[0]) + part * np.float32(37)).astype(
+        np.int32
+    ) & 255
     row = (v * np.float32(150) + np.float32(256 * t.folds[1])).astype(np.int32) & 255
     slope = _wrinkles().reshape(-1, 2)[row * 256 + column]
     amount = _SOFT[part]

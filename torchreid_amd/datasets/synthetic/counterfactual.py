@@ -18,7 +18,10 @@ _NAME = re.compile(r"^(\d+)_c([1-6])s(\d+)_(\d+)_\d+\.jpg$")
 
 
 def counterfactual(
-    image: str | os.PathLike[str] | Record, attribute: str, value: Any, options: SyntheticOptions | None = None
+    image: str | os.PathLike[str] | Record,
+    attribute: str,
+    value: Any,
+    options: SyntheticOptions | None = None,
 ) -> Pixels:
     """A photograph re-rendered with one attribute changed and everything else as it was.
 
@@ -42,7 +45,10 @@ def counterfactual(
 
 
 def counterfactual_photograph(
-    image: str | os.PathLike[str] | Record, attribute: str, value: Any, options: SyntheticOptions | None = None
+    image: str | os.PathLike[str] | Record,
+    attribute: str,
+    value: Any,
+    options: SyntheticOptions | None = None,
 ) -> Photograph:
     """Like :func:`counterfactual`, with the true regions ``(M, h, w)`` of the changed photograph."""
     record, found = find_record(image, options)
@@ -58,7 +64,9 @@ def find_record(
     path = Path(image).absolute()
     match = _NAME.match(path.name)
     if not match or len(path.parents) < 3:
-        raise InputError(f"{str(image)!r} is not an image of synthetic_attr; expected a name like 0002_c1s1_000451_01.jpg")
+        raise InputError(
+            f"{str(image)!r} is not an image of synthetic_attr; expected a name like 0002_c1s1_000451_01.jpg"
+        )
     found = options or read_options(path.parents[2])
     pid, camera, sequence, frame = (int(k) for k in match.groups())
     record = Record(pid, camera, sequence, frame)
@@ -78,4 +86,6 @@ def person_of(pid: int, options: SyntheticOptions) -> Person:
         pids = options.pids(split)
         if pid in pids:
             return people(options, split)[pids.index(pid)]
-    raise InputError(f"synthetic_attr has no identity {pid}; expected 1 to {options.train_ids + options.test_ids}")
+    raise InputError(
+        f"synthetic_attr has no identity {pid}; expected 1 to {options.train_ids + options.test_ids}"
+    )

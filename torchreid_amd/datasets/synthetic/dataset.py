@@ -103,5 +103,7 @@ def _listed(folder: Path) -> list[tuple[str, int, int]]:
         if match:
             found.append((str(path), int(match[1]), int(match[2]) - 1))
     if not found:
-        raise InputError(f"no images in {str(folder)!r}; render the data set again (torchreid-amd synth --force)")
+        raise InputError(
+            f"no images in {str(folder)!r}; render the data set again (torchreid-amd synth --force)"
+        )
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchreid_amd.datasets.synthetic.carried import draw_bag, draw_backpack, draw_handbag, draw_hat
+from torchreid_amd.datasets.synthetic.carried import draw_backpack, draw_bag, draw_handbag, draw_hat
 from torchreid_amd.datasets.synthetic.parts import Part
 from torchreid_amd.datasets.synthetic.person import Person
 from torchreid_amd.datasets.synthetic.pose import Pose, skeleton
@@ -72,7 +72,12 @@ def _legs(f: Frame) -> None:
     short, pants = labels["down"], labels["clothes"]
     girth, h = t.girth, t.stature / 1.75
     bare = short or not pants
-    ease = {"skinny": (0.004, 0.004), "straight": (0.016, 0.020), "loose": (0.026, 0.038), "tapered": (0.018, 0.010)}
+    ease = {
+        "skinny": (0.004, 0.004),
+        "straight": (0.016, 0.020),
+        "loose": (0.026, 0.038),
+        "tapered": (0.018, 0.010),
+    }
     knee_ease, hem_ease = ease[t.cut]
     for mark in "+-":
         hip, knee, ankle = (f.points[n + mark] for n in ("hip", "knee", "ankle"))
@@ -83,7 +88,13 @@ def _legs(f: Frame) -> None:
             s.tube(hip, knee, [*thigh, knee_r], Part.THIGH_SKIN, lift=-0.040)
             s.tube(knee, ankle, calf, Part.SHANK_SKIN)
             if t.socks < 0.4:
-                s.tube(knee + (ankle - knee) * (0.86 - t.socks * 0.5), ankle, [0.043 * h, 0.041 * h], Part.SOCK, lift=0.006)
+                s.tube(
+                    knee + (ankle - knee) * (0.86 - t.socks * 0.5),
+                    ankle,
+                    [0.043 * h, 0.041 * h],
+                    Part.SOCK,
+                    lift=0.006,
+                )
         if pants:
             top = [*(thigh + 0.006), knee_r + knee_ease]
             if short:
@@ -115,7 +126,7 @@ def _lower_garment(f: Frame) -> None:
     t, labels = f.person.traits, f.person.labels
     girth, h = t.girth, t.stature / 1.75
     female = labels["gender"]
-    hips = (0.176 if female else 0.164) * h * girth
+    hips = (0.180 if female else 0.162) * h * girth
     waist = (0.132 if female else 0.150) * h * girth
     if labels["clothes"]:
         y = np.array([0.625, 0.60, 0.56, 0.52, 0.485, 0.462])
@@ -125,8 +136,10 @@ def _lower_garment(f: Frame) -> None:
         return
     knee = 0.285
     hem = knee + 0.02 + 0.13 * t.skirt if labels["down"] else knee - 0.07 - 0.13 * t.skirt
-    y = np.array([0.635, 0.60, 0.56, 0.52, 0.46, 0.38, hem - 0.001, hem - 0.002]) if hem < 0.37 else np.array(
-        [0.635, 0.60, 0.56, 0.52, 0.46, hem]
+    y = (
+        np.array([0.635, 0.60, 0.56, 0.52, 0.46, 0.38, hem - 0.001, hem - 0.002])
+        if hem < 0.37
+        else np.array([0.635, 0.60, 0.56, 0.52, 0.46, hem])
     )
     flare = 0.02 + 0.10 * t.flare
     spread = max(abs(f.joints["knee" + m][2]) for m in "+-")
@@ -147,14 +160,14 @@ def torso_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
     """Heights (shares of the stature), half widths, half depths and forward shifts of the dressed torso."""
     t, female = f.person.traits, f.person.labels["gender"]
     girth, h = t.girth, t.stature / 1.75
-    sw = (0.092 if female else 0.104) * 1.75 * t.shoulders
+    sw = (0.089 if female else 0.105) * 1.75 * t.shoulders
     y = np.array([0.850, 0.838, 0.826, 0.810, 0.785, 0.745, 0.69, 0.63, 0.58, 0.53, 0.47])
     loose = 0.004 + 0.022 * t.fit + (0.0 if female else 0.006)
     a = np.array([0.050, 0.074, 0.118, sw * 0.90, sw * 1.06, sw * 0.93, 0.150, 0.140, 0.158, 0.170, 0.172])
     b = np.array([0.048, 0.062, 0.076, 0.088, 0.102, 0.116, 0.110, 0.104, 0.112, 0.120, 0.116])
     if female:
-        a += np.array([0, 0, 0, 0, 0, -0.006, -0.016, -0.014, 0.004, 0.012, 0.014])
-        b += np.array([0, 0, 0, 0, 0.006, 0.016, 0.006, -0.006, 0.0, 0.004, 0.0])
+        a += np.array([0, 0, 0, 0, 0, -0.008, -0.024, -0.024, 0.000, 0.014, 0.018])
+        b += np.array([0, 0, 0, 0, 0.008, 0.022, 0.008, -0.008, 0.0, 0.008, 0.0])
     wide = np.array([0, 0, 0, 0, 0.2, 0.6, 1, 1, 1, 1, 1.0])
     a = a * (1 + (girth - 1) * wide) + loose * wide
     b = b * (1 + (girth - 1) * np.maximum(wide, 0.4)) + loose * wide * 0.8
@@ -167,7 +180,7 @@ def torso_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
 def _torso(f: Frame) -> None:
     t, labels = f.person.traits, f.person.labels
     y, a, b, forward = torso_sections(f)
-    tucked = t.hem < 0.16 or (t.one_piece and not labels["clothes"])
+    tucked = t.hem < 0.22
     hem = 0.585 if tucked else 0.475 + 0.055 * t.hem
     keep = y > hem
     y2 = np.append(y[keep], [hem + 0.0005, hem])
@@ -204,7 +217,7 @@ def _arms(f: Frame) -> None:
     t, labels, s = f.person.traits, f.person.labels, f.surfaces
     h = t.stature / 1.75
     girth = (t.girth if labels["gender"] else t.girth * 1.08) * 0.5 + 0.5
-    upper = np.array([0.054, 0.050, 0.043]) * h * girth * (0.92 if labels["gender"] else 1.0)
+    upper = np.array([0.054, 0.050, 0.043]) * h * girth * (0.86 if labels["gender"] else 1.0)
     fore = np.array([0.041, 0.039, 0.029]) * h * girth
     ease = 0.006 + 0.012 * t.fit
     for mark in "+-":
@@ -217,7 +230,13 @@ def _arms(f: Frame) -> None:
             s.tube(shoulder, shoulder + (elbow - shoulder) * end, [upper[0] * 0.95, upper[0] + ease * 0.4 + 0.002, upper[1] + ease * 0.7 + 0.008, upper[1] + ease + 0.009],
                    Part.SLEEVE_UPPER, flat=True, lift=0.006)  # fmt: skip
         else:
-            s.tube(shoulder, elbow, list(upper + np.array([0.1, 0.7, 1]) * ease + 0.002), Part.SLEEVE_UPPER, lift=0.006)
+            s.tube(
+                shoulder,
+                elbow,
+                list(upper + np.array([0.1, 0.7, 1]) * ease + 0.002),
+                Part.SLEEVE_UPPER,
+                lift=0.006,
+            )
             s.tube(elbow, wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005), Part.SLEEVE_FORE, flat=True, lift=0.006,
                    start=0.3)  # fmt: skip
 
@@ -228,7 +247,9 @@ def head_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
     q = np.array([1.0, 0.985, 0.94, 0.85, 0.7, 0.45, 0.15, -0.2, -0.5, -0.75, -0.92, -1.0])
     a = np.array([0.001, 0.017, 0.031, 0.046, 0.060, 0.072, 0.0765, 0.073, 0.064, 0.050, 0.032, 0.004]) * k
     b = np.array([0.001, 0.021, 0.040, 0.060, 0.077, 0.092, 0.098, 0.093, 0.080, 0.062, 0.042, 0.006]) * k
-    forward = np.array([-0.012, -0.011, -0.01, -0.008, -0.006, -0.002, 0, 0.002, 0.010, 0.022, 0.032, 0.040]) * k
+    forward = (
+        np.array([-0.012, -0.011, -0.01, -0.008, -0.006, -0.002, 0, 0.002, 0.010, 0.022, 0.032, 0.040]) * k
+    )
     y = 0.928 - 0.5 * f.pose.nod * 0.03 + q * 0.069 * f.person.traits.head
     return y, a, b, forward + 0.012 + 0.10 * f.pose.nod * (q + 1) * 0.3
 
@@ -237,9 +258,9 @@ def _head(f: Frame) -> None:
     t, labels, s = f.person.traits, f.person.labels, f.surfaces
     k = t.head * t.stature / 1.75
     y, a, b, forward = head_sections(f)
-    turn = f.pose.turn
+    turn, slim = f.pose.turn, 0.82 if labels["gender"] else 1.0
     nape, skull = f.at(f.section([0.825])[0], f.section([0.90], 0.005)[0])
-    s.tube(nape, skull, [0.056 * k, 0.048 * k], Part.NECK)
+    s.tube(nape, skull, [0.058 * k * slim, 0.051 * k * slim], Part.NECK)
     centres = f.section(y, forward)
     middle, half = float(centres[:, 1].mean()), float(centres[0, 1] - centres[-1, 1]) / 2
 

@@ -72,14 +72,25 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
         columns = np.arange(wide, dtype=np.float32)
         around = (columns - x) / half
         inside = np.abs(around) < 1
-        grey = (0.25 + 0.45 * u[3]) * tint * (0.55 + 0.45 * np.sqrt(np.maximum(1 - (around + 0.3) ** 2 / 1.7, 0)))
+        grey = (
+            (0.25 + 0.45 * u[3])
+            * tint
+            * (0.55 + 0.45 * np.sqrt(np.maximum(1 - (around + 0.3) ** 2 / 1.7, 0)))
+        )
         picture[:, inside] = grey[inside][None, :, None]
         hidden: Mask = np.zeros((tall, wide), bool)
         hidden[:, inside] = True
         return hidden
     if u[0] < 0.09:  # a bicycle
         colour = tuple(float(k) for k in 0.1 + 0.3 * u[4] + 0.25 * rng.random(3))
-        bicycle(picture, wide * (0.1 + 0.8 * u[1]), tall * (0.97 + 0.05 * u[2]), wide * (0.6 + 0.25 * u[3]), colour, 2)
+        bicycle(
+            picture,
+            wide * (0.1 + 0.8 * u[1]),
+            tall * (0.97 + 0.05 * u[2]),
+            wide * (0.6 + 0.25 * u[3]),
+            colour,
+            2,
+        )
     elif u[0] < 0.115:  # a sign or a box on the ground
         x, w, h = int(wide * (0.7 * u[1])), int(wide * (0.25 + 0.2 * u[2])), int(tall * (0.10 + 0.14 * u[3]))
         colour = (0.22 + 0.25 * u[4] + 0.10 * (rng.random(3) - 0.5)).astype(np.float32) * np.float32(tint)
@@ -93,6 +104,8 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
             x, y = wide * r[0], tall * (1.02 - (0.06 + 0.12 * u[1]) * r[1])
             green = np.array([0.20, 0.33, 0.14]) * (0.6 + 0.8 * r[2]) * tint
             axes = (int(3 + 7 * r[3]), int(2 + 4 * r[3]))
-            cv2.ellipse(picture, (int(x), int(y)), axes, float(360 * r[2]), 0, 360, green.tolist(), -1, cv2.LINE_AA)
+            cv2.ellipse(
+                picture, (int(x), int(y)), axes, float(360 * r[2]), 0, 360, green.tolist(), -1, cv2.LINE_AA
+            )
     changed: Mask = (np.abs(picture - before) > 1e-4).any(-1)
     return changed

@@ -41,7 +41,9 @@ class SyntheticOptions:
         for name, low in least.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-                raise InputError(f"synthetic_attr: {name} is {value!r}; expected an integer of at least {low}")
+                raise InputError(
+                    f"synthetic_attr: {name} is {value!r}; expected an integer of at least {low}"
+                )
             object.__setattr__(self, name, int(value))
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,8 +19,8 @@ Labels = npt.NDArray[np.int8]
 #: share of people by colour; near Market-1501's, the rare ones raised, the rest has no named colour
 UPPER = {"black": 0.15, "blue": 0.08, "gray": 0.12, "green": 0.08, "purple": 0.05, "red": 0.11,
          "white": 0.33, "yellow": 0.06}  # fmt: skip
-LOWER = {"black": 0.34, "blue": 0.16, "brown": 0.09, "gray": 0.15, "green": 0.035, "pink": 0.045,
-         "purple": 0.03, "white": 0.09, "yellow": 0.035}  # fmt: skip
+LOWER = {"black": 0.37, "blue": 0.15, "brown": 0.085, "gray": 0.14, "green": 0.035, "pink": 0.045,
+         "purple": 0.03, "white": 0.085, "yellow": 0.035}  # fmt: skip
 
 
 def schema() -> AttributeSchema:
@@ -47,6 +47,11 @@ class Person:
         """The colour word worn on ``'up'`` or ``'down'``; ``''`` where it is none of the annotated."""
         worn = [a for a, yes in self.labels.items() if yes and a.startswith(part) and a != part]
         return worn[0].removeprefix(part) if worn else ""
+
+    @property
+    def dressed(self) -> bool:
+        """Whether skirt and top are of one cloth."""
+        return not self.labels["clothes"] and self.colour("up") == self.colour("down") != ""
 
     def vector(self) -> Labels:
         """Labels ``(26,)`` in the schema's order."""
@@ -89,7 +94,8 @@ def passer_by(rng: np.random.Generator) -> Person:
     return Person(0, labels, draw_traits(rng, labels["gender"]))
 
 
-_DRAWN = ("gender", "hair", "clothes", "up", "down", "backpack", "bag", "handbag", "hat", "upper", "lower")
+_DRAWN = ("gender", "hair", "clothes", "up", "down", "backpack", "bag", "handbag", "hat", "upper", "lower",
+          "dress")  # fmt: skip
 
 
 def _draw_labels(seed: int, split: str, n: int) -> list[dict[str, bool]]:
@@ -122,6 +128,8 @@ def _labels_from(u: dict[str, npt.NDArray[np.float64]]) -> list[dict[str, bool]]
             "hat": p["hat"] < 0.055,
         }
         upper, lower = _pick(UPPER, p["upper"]), _pick(LOWER, p["lower"])
+        if not pants and p["dress"] < 0.5 and upper in LOWER:
+            lower = upper  # a dress of one cloth
         found.append({a: mine.get(a, a in ("up" + upper, "down" + lower)) for a in names})
     return found
 

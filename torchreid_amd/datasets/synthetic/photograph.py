@@ -18,7 +18,7 @@ from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
 from torchreid_amd.datasets.synthetic.palette import Array
 from torchreid_amd.datasets.synthetic.parts import PLACES, coverage
 from torchreid_amd.datasets.synthetic.person import Person, schema
-from torchreid_amd.datasets.synthetic.pose import draw_pose
+from torchreid_amd.datasets.synthetic.pose import Pose, draw_pose, skeleton
 from torchreid_amd.datasets.synthetic.records import Record
 from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
 from torchreid_amd.datasets.synthetic.surface import Surfaces, View
@@ -47,7 +47,9 @@ class Photograph:
             return np.asarray(image.convert("RGB"))
 
 
-def take(person: Person, record: Record, options: SyntheticOptions, camera: Camera | None = None) -> Photograph:
+def take(
+    person: Person, record: Record, options: SyntheticOptions, camera: Camera | None = None
+) -> Photograph:
     """Render the photograph of a person that a record names.
 
     Every random choice has a stream of its own that depends on seed, identity, camera and
@@ -73,7 +75,7 @@ def take(person: Person, record: Record, options: SyntheticOptions, camera: Came
     surfaces = Surfaces(tall, wide)
     draw_person(surfaces, person, pose, view)
     picture = _background(stream(seed, "background", *key), camera, seed, (tall, wide))
-    _ground_shadow(picture, surfaces, camera, view)
+    _ground_shadow(picture, person, pose, camera, view)
     apart = stream(seed, "stranger", *key)
     hidden = np.zeros((tall, wide), bool)
     stranger = draw_stranger(apart, camera, view, (tall, wide)) if camera.number else None
@@ -103,7 +105,9 @@ def _frame_person(
     scale = share * tall / person.traits.stature / np.cos(pitch)
     feet = tall * (0.5 + share / 2 + 0.012 * z[1]) - 0.02 * tall
     middle = wide * (0.5 + 0.045 * z[2])
-    return View(yaw, pitch, float(scale), float(middle), float(feet), 0.25 * camera.pitch, person.traits.stature)
+    return View(
+        yaw, pitch, float(scale), float(middle), float(feet), 0.25 * camera.pitch, person.traits.stature
+    )
 
 
 def _background(rng: np.random.Generator, camera: Camera, seed: int, canvas: tuple[int, int]) -> Array:
@@ -116,25 +120,55 @@ def _background(rng: np.random.Generator, camera: Camera, seed: int, canvas: tup
     if flip:
         view = view[:, ::-1]
     day = 0.62 * camera.light.sky + 0.60 * camera.light.strength + 0.28
-    return np.ascontiguousarray(cv2.resize(view, (wide, tall), interpolation=cv2.INTER_LINEAR)) * np.float32(day)
+    return np.ascontiguousarray(cv2.resize(view, (wide, tall), interpolation=cv2.INTER_LINEAR)) * np.float32(
+        day
+    )
 
 
-def _ground_shadow(picture: Array, surfaces: Surfaces, camera: Camera, view: View) -> None:
-    """Shadow of the figure on the ground: its outline sheared away from the light, and contact shade."""
-    tall, wide = surfaces.shape
-    outline = cv2.resize((surfaces.part > 0).astype(np.float32), (wide // 2, tall // 2), interpolation=cv2.INTER_AREA)
+def _ground_shadow(picture: Array, person: Person, pose: Pose, camera: Camera, view: View) -> None:
+    """Shadow on the ground: an outline sheared away from the light, and contact shade under the feet.
+
+    The outline is that of the bare walk, so the shadow tells nothing about attributes.
+    """
+    tall, wide = picture.shape[0] // 2, picture.shape[1] // 2
+    outline = _stick_figure(person, pose, view, (tall, wide))
     x, y, z = camera.light.direction
     feet = view.y / 2 + 2
     shear = float(np.clip(-x / max(y, 0.3), -1.2, 1.2))
     squash = float(np.clip(0.10 + 0.35 * (-z if z < 0 else z * 0.6), 0.08, 0.4)) * (1 if z > 0 else -1)
     m = np.array([[1, -shear, shear * feet], [0, squash, feet - squash * feet]], np.float32)
-    cast = cv2.warpAffine(outline, m, (wide // 2, tall // 2))
+    cast = cv2.warpAffine(outline, m, (wide, tall))
     cast = cv2.GaussianBlur(cast, (0, 0), 1.5 + 4 * (1 - camera.light.hardness)) * camera.light.hardness
-    rows = (np.arange(tall // 2, dtype=np.float32)[:, None] - feet) / (tall * 0.012)
-    columns = (np.arange(wide // 2, dtype=np.float32)[None] - view.x / 2) / (wide * 0.13)
+    rows = (np.arange(tall, dtype=np.float32)[:, None] - feet) / (tall * 0.024)
+    columns = (np.arange(wide, dtype=np.float32)[None] - view.x / 2) / (wide * 0.26)
     contact = 0.45 * np.exp(-0.5 * (rows * rows + columns * columns))
-    dark = cv2.resize(np.maximum(cast, contact), (wide, tall), interpolation=cv2.INTER_LINEAR)
+    dark = cv2.resize(np.maximum(cast, contact), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     picture *= 1 - dark[..., None]
+
+
+def _stick_figure(person: Person, pose: Pose, view: View, size: tuple[int, int]) -> Array:
+    joints = skeleton(person.with_attribute("gender", 0), pose)
+    middle = (joints["hip+"] + joints["hip-"]) / 2
+    joints |= {"middle": middle, "head": middle + np.array([0.0, 0.42 * person.traits.stature, 0.0])}
+    names = list(joints)
+    at = dict(
+        zip(
+            names,
+            (view.project(np.stack(list(joints.values())))[:, :2] / 2).astype(int).tolist(),
+            strict=True,
+        )
+    )
+    metre = view.scale / 2
+    outline = np.zeros(size, np.float32)
+    for first, second, width in (("hip", "knee", 0.16), ("knee", "heel", 0.11), ("heel", "toe", 0.09),
+                                 ("shoulder", "elbow", 0.10), ("elbow", "hand", 0.08)):  # fmt: skip
+        for mark in "+-":
+            cv2.line(outline, at[first + mark], at[second + mark], 1.0, max(int(width * metre), 1))
+    chest = [at[n] for n in ("shoulder+", "shoulder-", "hip-", "hip+")]
+    cv2.fillPoly(outline, [np.array(chest)], 1.0)
+    cv2.polylines(outline, [np.array(chest)], True, 1.0, max(int(0.14 * metre), 1))
+    cv2.circle(outline, at["head"], max(int(0.10 * metre), 1), 1.0, -1)
+    return outline
 
 
 def _regions(surfaces: Surfaces, person: Person, size: tuple[int, int]) -> Mask:

@@ -78,7 +78,10 @@ def skeleton(person: Person, pose: Pose) -> dict[str, Array]:
         ankle = knee + shank * np.array([0.0, -np.cos(back), np.sin(back)])
         tilt = 0.75 * min(back + 0.1, 0.35)
         c, s = np.cos(tilt), np.sin(tilt)
-        toes = np.array([side * (0.03 + 0.02 * t.stance), -0.040 * c + 0.108 * s, 0.040 * s + 0.108 * c]) * height
+        toes = (
+            np.array([side * (0.03 + 0.02 * t.stance), -0.040 * c + 0.108 * s, 0.040 * s + 0.108 * c])
+            * height
+        )
         heel = np.array([0.0, -0.040 * c - 0.024 * s, 0.040 * s - 0.024 * c]) * height
         joints |= {
             "hip" + mark: hip,
@@ -101,7 +104,7 @@ def _arm(person: Person, pose: Pose, side: int, phase: float) -> dict[str, Array
     t = person.traits
     height = t.stature
     female = person.labels["gender"]
-    shoulder_x = (0.092 if female else 0.104) * height * t.shoulders
+    shoulder_x = (0.089 if female else 0.105) * height * t.shoulders
     swing = -0.75 * pose.stride * np.cos(phase) - 0.03
     bend = 0.18 + 0.3 * t.elbow + 0.5 * max(0.0, swing)
     away = 0.07 + 0.05 * t.stance + 0.05 * max(0.0, t.girth - 1)

@@ -49,12 +49,22 @@ def print_upper(colour: Array, part: Array, u: Array, v: Array, person: Person) 
         weight = (front & (blob < 1)).astype(np.float32) * (0.75 + 0.25 * np.sin(chest * 160 + across * 90))
     elif kind == "block":
         weight = (torso & (np.abs(chest + 0.02) < 0.055 * k)).astype(np.float32)
-        weight = np.maximum(weight, ((part == Part.SLEEVE_UPPER) & (np.abs(v - 0.16) < 0.03 * k)).astype(np.float32))
+        weight = np.maximum(
+            weight, ((part == Part.SLEEVE_UPPER) & (np.abs(v - 0.16) < 0.03 * k)).astype(np.float32)
+        )
     elif kind == "lettering":
-        near = torso & (np.abs(np.abs(u) - (0 if t.print_place < 0.6 else np.pi)) < 0.75) & (np.abs(chest) < 0.07 * k)
+        near = (
+            torso
+            & (np.abs(np.abs(u) - (0 if t.print_place < 0.6 else np.pi)) < 0.75)
+            & (np.abs(chest) < 0.07 * k)
+        )
         weight = near * _lines(across, chest + 1, k)
     elif kind == "dots":
-        weight = 0.85 * _waves(v, 0.075 * k, 0.45) * _waves(across + 0.04 * (np.floor(v / (0.075 * k)) % 2), 0.08, 0.45)
+        weight = (
+            0.85
+            * _waves(v, 0.075 * k, 0.45)
+            * _waves(across + 0.04 * (np.floor(v / (0.075 * k)) % 2), 0.08, 0.45)
+        )
     elif kind == "raglan":
         weight = mask_sleeves(part) * np.float32(0.9)
     elif kind == "open":
@@ -75,6 +85,8 @@ def mask_sleeves(part: Array) -> Array:
 
 def print_lower(colour: Array, part: Array, u: Array, v: Array, person: Person) -> Array:
     """Colours ``(n, 3)`` of lower-garment pixels: fading, seams, checks, side stripes."""
+    if person.dressed:
+        return print_upper(colour, part, u, v, person)
     t = person.traits
     p = t.lower_print
     legs = (part == Part.THIGH_CLOTH) | (part == Part.SHANK_CLOTH)
@@ -93,7 +105,9 @@ def print_lower(colour: Array, part: Array, u: Array, v: Array, person: Person) 
         painted = painted * (1 - check[:, None]) + (t.print_colour * 0.7 + 0.3 * colour) * check[:, None]
     seat = part == Part.SEAT
     painted[seat & (np.abs(u) < 0.05)] *= np.float32(0.7)
-    painted[seat & (np.abs(np.abs(u) - 2.5) < 0.35) & (np.abs(v - 0.545 * t.stature) < 0.012)] *= np.float32(0.7)
+    painted[seat & (np.abs(np.abs(u) - 2.5) < 0.35) & (np.abs(v - 0.545 * t.stature) < 0.012)] *= np.float32(
+        0.7
+    )
     if t.belt and not skirt.any():
         painted[seat & (np.abs(v - 0.605 * t.stature) < 0.02)] = np.float32(0.16)
     return painted

@@ -38,7 +38,11 @@ def pack(regions: Mask) -> bytes:
 
 
 def write_regions(
-    file: h5py.File, names: Sequence[str], chunks: Sequence[bytes], attributes: Sequence[str], size: tuple[int, int]
+    file: h5py.File,
+    names: Sequence[str],
+    chunks: Sequence[bytes],
+    attributes: Sequence[str],
+    size: tuple[int, int],
 ) -> None:
     """Write packed regions of all images.
 
@@ -84,7 +88,9 @@ def regions(image_path: str | os.PathLike[str]) -> Mask:
     try:
         row = _rows(str(source), source.stat().st_mtime_ns).get(path.name)
         if row is None:
-            raise InputError(f"{path.name!r} is not an image of {str(source)!r}; give one that was rendered with it")
+            raise InputError(
+                f"{path.name!r} is not an image of {str(source)!r}; give one that was rendered with it"
+            )
         with h5py.File(source, "r") as file:
             packed = file["regions"][row]
             height, width = (int(k) for k in file.attrs["size"])

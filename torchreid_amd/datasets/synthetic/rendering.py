@@ -66,7 +66,9 @@ def render_dataset(
     """
     options = SyntheticOptions(train_ids, test_ids, images_per_id, seed, height, width)
     if workers is not None and workers < 1:
-        raise InputError(f"synthetic_attr: workers is {workers}; expected at least 1, or None for one each core")
+        raise InputError(
+            f"synthetic_attr: workers is {workers}; expected at least 1, or None for one each core"
+        )
     base = Path(root).expanduser().absolute()
     folder = base / FOLDER
     if _ready(folder, options, force):
@@ -97,7 +99,9 @@ def read_options(folder: str | os.PathLike[str]) -> SyntheticOptions:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{str(folder)!r} is not a complete synthetic_attr ({ABOUT} cannot be read); {advice}") from None
+        raise InputError(
+            f"{str(folder)!r} is not a complete synthetic_attr ({ABOUT} cannot be read); {advice}"
+        ) from None
     if about != known.to_dict():
         raise InputError(
             f"{str(folder)!r} was rendered by version {about.get('version')!r} of the pedestrians, this is "
@@ -161,7 +165,10 @@ def _render_into(folder: Path, options: SyntheticOptions, workers: int) -> None:
         everybody = {split: people(options, split) for split in ("train", "test")}
         names: list[str] = []
         chunks: list[bytes] = []
-        print(f"rendering {options.train_ids + options.test_ids} synthetic pedestrians into {folder}", flush=True)
+        print(
+            f"rendering {options.train_ids + options.test_ids} synthetic pedestrians into {folder}",
+            flush=True,
+        )
         with _mapper(workers) as run:
             job = partial(_render_person, options=options, images=made / IMAGES)
             for done in run(job, everybody["train"] + everybody["test"]):

@@ -55,7 +55,9 @@ class _Scene:
         columns = np.arange(WIDTH, dtype=np.float32)
         near = 0.06 / np.maximum(1.0 / depth, 0.3)
         if cross:
-            line = np.abs((depth * 6.0 / period * 10) % 1 - 0.5)[:, None] < np.minimum(near * 1.2, 0.2)[:, None]
+            line = (
+                np.abs((depth * 6.0 / period * 10) % 1 - 0.5)[:, None] < np.minimum(near * 1.2, 0.2)[:, None]
+            )
             self.picture[self.horizon + 1 :][np.broadcast_to(line, (len(rows), WIDTH))] *= 1 - dark * 0.6
         x = (columns[None] - WIDTH / 2) * depth[:, None] / (period * 3.0)
         self.picture[self.horizon + 1 :][np.abs(x % 1 - 0.5) < 0.025] *= 1 - dark
@@ -73,7 +75,9 @@ class _Scene:
         clumps = self.noise(max(shape[0] // 34, 2), WIDTH // 34, shape)
         twigs = self.noise(max(shape[0] // size, 2), WIDTH // size, shape)
         light = 1 + 0.22 * clumps + 0.24 * twigs + 0.10 * self.noise(shape[0] // 2, WIDTH // 2, shape)
-        tint = np.array(colour, np.float32) * (1 + 0.10 * self.noise(4, 20, shape)[..., None] * np.array([1, 0.4, 0]))
+        tint = np.array(colour, np.float32) * (
+            1 + 0.10 * self.noise(4, 20, shape)[..., None] * np.array([1, 0.4, 0])
+        )
         drawn = np.clip(light, 0.25, 2.2)[..., None] * tint.astype(np.float32)
         gap = 0.9 * clumps + 0.5 * twigs + 2.2 * (1 - share)
         cover = np.clip((1.6 - gap) * 3, 0, 1)[..., None] if share < 1 else np.float32(1)
@@ -134,7 +138,9 @@ def bicycle(s: Array, x: float, y: float, size: float, colour: _Rgb, thick: int 
     seat, head = (int(x - size * 0.2), int(y - r * 2.2)), (int(x + size * 0.38), int(y - r * 2.2))
     for p, q in ((a, crank), (crank, seat), (a, seat), (seat, head), (crank, head), (head, b)):
         cv2.line(s, p, q, colour, thick + 1, cv2.LINE_AA)
-    cv2.line(s, (seat[0] - r // 3, seat[1] - 4), (seat[0] + r // 3, seat[1] - 4), dark, thick + 3, cv2.LINE_AA)
+    cv2.line(
+        s, (seat[0] - r // 3, seat[1] - 4), (seat[0] + r // 3, seat[1] - 4), dark, thick + 3, cv2.LINE_AA
+    )
     cv2.line(s, head, (head[0] + r // 4, head[1] - r // 2), dark, thick + 1, cv2.LINE_AA)
 
 
@@ -144,13 +150,17 @@ def _plaza(s: _Scene) -> None:
     s.leaves(s.horizon - 46, s.horizon, (0.20, 0.27, 0.16), 7)
     for k in range(6):  # tents
         x, w = int(k * 250 + s.rng.integers(0, 120)), int(s.rng.integers(90, 150))
-        colour = np.array(((0.62, 0.20, 0.18), (0.20, 0.30, 0.52), (0.80, 0.79, 0.76), (0.72, 0.58, 0.28))[k % 4])
+        colour = np.array(
+            ((0.62, 0.20, 0.18), (0.20, 0.30, 0.52), (0.80, 0.79, 0.76), (0.72, 0.58, 0.28))[k % 4]
+        )
         s.box(x + 8, s.horizon - 40, w - 16, 48, (0.36, 0.34, 0.32), -0.5)
         for leg in (x + 6, x + w - 9):
             s.box(leg, s.horizon - 42, 3, 54, (0.7, 0.7, 0.7))
         roof = np.array([[x, s.horizon - 36], [x + w // 2, s.horizon - 76], [x + w, s.horizon - 36]])
         cv2.fillPoly(s.picture, [roof], colour.tolist(), cv2.LINE_AA)
-        cv2.fillPoly(s.picture, [roof[[1, 2, 2]] - [[0, 0], [0, 0], [w // 3, 0]]], (colour * 0.8).tolist(), cv2.LINE_AA)
+        cv2.fillPoly(
+            s.picture, [roof[[1, 2, 2]] - [[0, 0], [0, 0], [w // 3, 0]]], (colour * 0.8).tolist(), cv2.LINE_AA
+        )
         s.box(x, s.horizon - 36, w, 9, tuple(colour * 0.75))
     s.ground((0.66, 0.64, 0.60), 0.05, 0.03)
     s.tiles(40, 0.16)
@@ -160,14 +170,20 @@ def _plaza(s: _Scene) -> None:
 def _lawn(s: _Scene) -> None:
     s.leaves(0, s.horizon, (0.20, 0.29, 0.14), 8)
     for x in range(40, WIDTH, 190):  # trunks
-        s.box(x + int(s.rng.integers(60)), 0, int(s.rng.integers(7, 15)), s.horizon + 6, (0.24, 0.20, 0.16), 0.3)
+        s.box(
+            x + int(s.rng.integers(60)), 0, int(s.rng.integers(7, 15)), s.horizon + 6, (0.24, 0.20, 0.16), 0.3
+        )
     s.ground((0.36, 0.43, 0.23), 0.10, 0.10)
     blades = s.noise(HEIGHT // 3, WIDTH // 2)
     s.picture[s.horizon :] *= (1 + 0.10 * blades[..., None])[s.horizon :]
     edge = s.horizon + 150 + (s.noise(1, 9)[0] * 10).astype(int)
     row = np.arange(HEIGHT)[:, None]
     path = row > edge[None]
-    worn = 1 + 0.05 * s.noise(50, 150)[..., None] + 0.04 * s.rng.normal(size=(HEIGHT, WIDTH, 1)).astype(np.float32)
+    worn = (
+        1
+        + 0.05 * s.noise(50, 150)[..., None]
+        + 0.04 * s.rng.normal(size=(HEIGHT, WIDTH, 1)).astype(np.float32)
+    )
     stone = np.array([0.58, 0.55, 0.51], np.float32) * worn
     s.picture[path] = stone[path]
     s.picture[np.abs(row - edge[None]) < 3] = (0.66, 0.64, 0.60)
@@ -219,7 +235,14 @@ def _arcade(s: _Scene) -> None:
     for x in range(20, WIDTH, 210):
         s.box(x + 60, 30, 110, s.horizon - 30, (0.20, 0.19, 0.19), -0.4)
         for k in range(3):
-            s.box(x + 68 + 34 * k, 46, 26, 70, tuple(0.25 + 0.25 * s.rng.random() + s.rng.uniform(-0.12, 0.16, 3)), 0.3)
+            s.box(
+                x + 68 + 34 * k,
+                46,
+                26,
+                70,
+                tuple(0.25 + 0.25 * s.rng.random() + s.rng.uniform(-0.12, 0.16, 3)),
+                0.3,
+            )
         s.box(x, 0, 44, s.horizon + 22, (0.62, 0.58, 0.50), 0.25)
         s.box(x, 0, 8, s.horizon + 22, (0.50, 0.46, 0.40), 0.25)
     ground = s.picture[s.horizon :].copy()

@@ -216,7 +216,15 @@ class Surfaces:
         painted = part if isinstance(part, int) else part(angle, np.broadcast_to(height, angle.shape))
         if not isinstance(painted, int):
             mask &= painted > 0
-        self.put(where, mask, cz + z + np.float32(lift * view.scale), normal, angle, np.broadcast_to(height, angle.shape), painted)
+        self.put(
+            where,
+            mask,
+            cz + z + np.float32(lift * view.scale),
+            normal,
+            angle,
+            np.broadcast_to(height, angle.shape),
+            painted,
+        )
 
 
 _Section = tuple[Array, npt.NDArray[np.bool_], tuple[Array, Array, Array], Array, Array]

@@ -44,7 +44,6 @@ class Traits:
     shorts: float
     skirt: float
     flare: float
-    one_piece: bool
     shoes: Array
     sole: Array
     socks: float
@@ -113,7 +112,6 @@ def draw_traits(rng: np.random.Generator, female: bool) -> Traits:
         shorts=u[16],
         skirt=u[17],
         flare=u[18],
-        one_piece=bool(u[19] < 0.45),
         shoes=shoes[int(u[20] < 0.35)],
         sole=np.float32(0.25 + 0.65 * (u[21] < 0.6)) * np.ones(3, np.float32),
         socks=u[22],

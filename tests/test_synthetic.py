@@ -1,0 +1,406 @@
+"""The synthetic pedestrians: determinism, labels, true regions, counterfactuals, and the folder."""
+
+from __future__ import annotations
+
+import colorsys
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from torchreid_amd.datasets.synthetic import (
+    Record,
+    SyntheticAttr,
+    SyntheticOptions,
+    counterfactual,
+    counterfactual_photograph,
+    regions,
+    render_dataset,
+    rendering,
+)
+from torchreid_amd.datasets.synthetic.camera import NEUTRAL
+from torchreid_amd.datasets.synthetic.person import people, schema
+from torchreid_amd.datasets.synthetic.photograph import take
+from torchreid_amd.datasets.synthetic.records import files
+from torchreid_amd.errors import InputError
+
+TINY = {"train_ids": 4, "test_ids": 3, "images_per_id": 5}
+NAMES = schema().attributes
+CARRIED = ("backpack", "bag", "handbag", "hat")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "not" / "there" / "yet"
+    render_dataset(folder, **TINY, workers=1)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def images(root: Path) -> list[Path]:
+    return sorted((root / "synthetic_attr").glob("*/*/*.jpg"))
+
+
+# --- determinism
+
+
+def test_any_number_of_processes_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    render_dataset(tmp_path, **TINY, workers=3)
+    assert contents(tmp_path / "synthetic_attr") == contents(root / "synthetic_attr")
+
+
+def test_order_does_not_matter_and_the_seed_does() -> None:
+    options = SyntheticOptions()
+    some = people(options, "train")[:2]
+    records = [Record(p.pid, 1 + k, 1, 77) for k, p in enumerate(some)]
+    first = [take(p, r, options).jpeg for p, r in zip(some, records, strict=True)]
+    again = [take(p, r, options).jpeg for p, r in reversed(list(zip(some, records, strict=True)))][::-1]
+    assert first == again
+    assert take(some[0], records[0], replace(options, seed=1)).jpeg != first[0]
+
+
+def test_identities_do_not_depend_on_each_others_number_of_images() -> None:
+    few, many = (people(SyntheticOptions(images_per_id=n), "train")[3] for n in (4, 12))
+    assert few.labels == many.labels
+    assert few.traits.stature == many.traits.stature
+
+
+# --- people
+
+
+@pytest.mark.parametrize(("split", "n"), [("train", 200), ("test", 150)])
+def test_every_attribute_is_present_and_absent(split: str, n: int) -> None:
+    labels = np.stack([p.vector() for p in people(SyntheticOptions(), split)])
+    assert labels.shape == (n, 26)
+    assert labels.mean(0).min() >= 0.02
+    assert labels.mean(0).max() <= 0.96
+
+
+def test_shares_are_near_those_of_market1501() -> None:
+    published = {"backpack": 26.5, "bag": 24.6, "clothes": 85.4, "down": 60.9, "downblack": 39.0, "gender": 42.6,
+                 "hair": 32.6, "handbag": 11.5, "up": 94.8, "upblack": 15.0, "upwhite": 30.4, "upred": 10.4}  # fmt: skip
+    labels = np.stack([p.vector() for p in people(SyntheticOptions(), "train")])
+    rates = dict(zip(NAMES, 100 * labels.mean(0), strict=True))
+    assert {a: rates[a] for a in published} == pytest.approx(published, abs=6)
+
+
+def test_colours_exclude_each_other_and_a_few_people_have_none() -> None:
+    labels = np.stack([p.vector() for p in people(SyntheticOptions(), "train")])
+    for members in schema().group_indices():
+        worn = labels[:, members].sum(1)
+        assert worn.max() == 1
+        assert 0 < (worn == 0).mean() < 0.05
+
+
+def test_people_with_equal_attributes_still_differ() -> None:
+    options = SyntheticOptions()
+    one, other = people(options, "train")[:2]
+    twin = replace(other, labels=one.labels)
+    record = Record(one.pid, 1, 1, 5)
+    a, b = (take(p, record, options, NEUTRAL).pixels.astype(int) for p in (one, twin))
+    assert np.abs(a - b).max(-1).mean() > 3
+
+
+# --- files
+
+
+def test_names_can_be_read_as_torchreid_reads_them(root: Path) -> None:
+    pattern = re.compile(r"([-\d]+)_c(\d)")  # of torchreid's Market1501
+    for path in images(root):
+        pid, camera = map(int, pattern.search(str(path.name)).groups())  # type: ignore[union-attr]
+        assert 1 <= pid <= 7
+        assert 1 <= camera <= 6
+        with Image.open(path) as image:
+            assert image.size == (64, 128)
+            assert image.format == "JPEG"
+
+
+@pytest.mark.parametrize("number", [4, 5, 10, 20])
+def test_every_query_has_a_match_from_another_camera(number: int) -> None:
+    options = SyntheticOptions(train_ids=2, test_ids=40, images_per_id=number)
+    counts = []
+    for pid in options.pids("test"):
+        mine = files(options, pid)
+        counts.append(len(mine))
+        queries = [r.camera for f, r in mine if f == "query"]
+        gallery = {r.camera for f, r in mine if f == "bounding_box_test"}
+        assert len(queries) == len(set(queries)) >= 2
+        assert set(queries) == {r.camera for _, r in mine}
+        assert all(gallery - {camera} for camera in queries)
+        assert len({r.file_name for _, r in mine}) == len(mine)
+    assert np.mean(counts) == pytest.approx(number, abs=1)
+
+
+def test_torchreid_data_set(root: Path) -> None:
+    made = {
+        mode: SyntheticAttr(root=str(root), mode=mode, verbose=False)
+        for mode in ("train", "query", "gallery")
+    }
+    train = made["train"]
+    assert len(train.train) + len(train.query) + len(train.gallery) == len(images(root))
+    assert {pid for _, pid, _, _ in train.train} == set(range(4))
+    assert {pid for _, pid, _, _ in train.query} == {pid for _, pid, _, _ in train.gallery} == {5, 6, 7}
+    assert {c for _, _, c, _ in train.train} <= set(range(6))
+    assert len(made["query"]) == len(train.query)
+    assert train[0]["impath"] == train.train[0][0]
+    both = SyntheticAttr(
+        root=str(root), combineall=True, verbose=False, split_id=0, cuhk03_labeled=False, k_tfm=1
+    )
+    assert len(both.train) == len(images(root))
+
+
+def test_attribute_table(root: Path) -> None:
+    options = SyntheticOptions(**TINY)
+    for split in ("train", "test"):
+        table = SyntheticAttr.attribute_table(root, split)
+        expected = np.stack([p.vector() for p in people(options, split)])
+        assert np.array_equal(table.labels(list(options.pids(split))), expected)
+    with pytest.raises(InputError, match="split 'val'"):
+        SyntheticAttr.attribute_table(root, "val")
+
+
+# --- regions
+
+
+def test_regions_of_what_is_carried() -> None:
+    options = SyntheticOptions()
+    seen = dict.fromkeys(CARRIED, 0)
+    for person in people(options, "train")[:40]:
+        record = files(options, person.pid)[0][1]
+        found = take(person, record, options, replace(NEUTRAL, headings=(1.2, -2.0))).regions
+        assert found.shape == (26, 128, 64)
+        for name in CARRIED:
+            shown = found[NAMES.index(name)].sum()
+            seen[name] += bool(shown)
+            assert person.labels[name] or not shown
+        for name, region in zip(NAMES, found, strict=True):
+            if name.startswith(("up", "down")) and name not in ("up", "down"):
+                assert person.labels[name] == bool(region.any())
+        whole = found[NAMES.index("gender")]
+        assert 0.1 < whole.mean() < 0.6
+        assert not (found & ~whole).any()
+        assert found[NAMES.index("hair")].any() or person.labels["hat"]
+    for name, count in seen.items():
+        assert count >= 0.7 * sum(p.labels[name] for p in people(options, "train")[:40]), name
+
+
+def test_regions_are_read_back_as_they_were_rendered(root: Path) -> None:
+    options = SyntheticOptions(**TINY)
+    person = people(options, "test")[1]
+    folder, record = files(options, person.pid)[2]
+    path = root / "synthetic_attr" / "Market-1501-v15.09.15" / folder / record.file_name
+    taken = take(person, record, options)
+    assert path.read_bytes() == taken.jpeg
+    found = regions(path)
+    assert found.dtype == bool
+    assert np.array_equal(found, taken.regions)
+
+
+def test_regions_of_a_strange_image(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"regions\.h5"):
+        regions(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match="not an image of"):
+        regions(images(root)[0].with_name("9999_c1s1_000001_01.jpg"))
+
+
+HUES = {"red": (340, 20), "yellow": (38, 65), "green": (85, 170), "blue": (195, 250), "purple": (255, 325),
+        "pink": (310, 360), "brown": (10, 45)}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["up", "down"])
+def test_garments_have_the_colour_of_their_name(part: str) -> None:
+    options = SyntheticOptions()
+    plain = {"print": "plain", "lower_print": 0.75, "belt": False}
+    checked = set()
+    for person in people(options, "train"):
+        word = person.colour(part)
+        if not word or word in checked:
+            continue
+        checked.add(word)
+        person = replace(person, traits=replace(person.traits, **plain))
+        taken = take(person, Record(person.pid, 1, 1, 9), options, NEUTRAL)
+        inside = taken.regions[NAMES.index(part + word)]
+        inner = cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        colour = np.median(taken.pixels[inner if inner.any() else inside], 0) / 255
+        hue, saturation, value = colorsys.rgb_to_hsv(*colour)
+        if word in HUES:
+            low, high = HUES[word]
+            degrees = hue * 360
+            assert low <= degrees <= high if low < high else degrees >= low or degrees <= high, (word, colour)
+            assert saturation > 0.2, (word, colour)
+        else:
+            assert saturation < 0.3, (word, colour)
+            low_, high_ = {"black": (0, 0.3), "gray": (0.3, 0.72), "white": (0.68, 1)}[word]
+            assert low_ <= value <= high_, (word, colour)
+    assert checked == {a.removeprefix(part) for a in NAMES if a.startswith(part) and a != part}
+
+
+# --- counterfactuals
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_counterfactual_differs_only_where_the_attribute_shows(name: str) -> None:
+    options = SyntheticOptions(height=256, width=128)  # JPEG blocks are then small against a person
+    differs = 0
+    for person in people(options, "train")[10:14]:
+        record = files(options, person.pid)[0][1]
+        before = take(person, record, options)
+        value = not person.labels[name]
+        after = take(person.with_attribute(name, value), record, options)
+        k = NAMES.index(name)
+        region = (before.regions[k] | after.regions[k]).astype(np.uint8)
+        if name == "hair" or name == "hat":  # one hides the other
+            region |= before.regions[NAMES.index("hair")] | after.regions[NAMES.index("hair")]
+        if name.startswith("down") or name == "clothes":  # its length, its cut and its colour go together
+            region |= before.regions[NAMES.index("clothes")] | after.regions[NAMES.index("clothes")]
+        if name.startswith("up") and name != "up":  # a dress has one colour
+            for photograph in (before, after):
+                region |= photograph.regions[[NAMES.index(a) for a in NAMES if a.startswith("up")]].any(0)
+                region |= photograph.regions[NAMES.index("clothes")]
+        near = cv2.dilate(region, np.ones((41, 41), np.uint8))
+        blocks = cv2.resize(
+            near.reshape(16, 16, 8, 16).max((1, 3)), (128, 256), interpolation=cv2.INTER_NEAREST
+        )
+        change = np.abs(before.pixels.astype(int) - after.pixels.astype(int)).max(-1)
+        grown = cv2.dilate(blocks, np.ones((5, 5), np.uint8))  # chroma is interpolated across blocks
+        assert change[grown == 0].max(initial=0) == 0
+        differs += bool(change.max() > 20)
+        assert region.any() == bool(change.any()) or not change.any()
+    assert differs >= 2
+
+
+def test_a_counterfactual_of_what_is_already_so_is_the_photograph(root: Path) -> None:
+    path = images(root)[3]
+    person = people(SyntheticOptions(**TINY), "test" if int(path.name[:4]) > 4 else "train")[
+        (int(path.name[:4]) - 1) % 4
+    ]
+    with Image.open(path) as image:
+        original = np.asarray(image)
+    for name in ("hat", "upred", "gender"):
+        assert np.array_equal(counterfactual(path, name, int(person.labels[name])), original)
+
+
+def test_colours_take_each_others_place() -> None:
+    person = next(p for p in people(SyntheticOptions(), "train") if p.labels["upwhite"])
+    red = person.with_attribute("upred", 1)
+    assert red.colour("up") == "red"
+    assert not red.labels["upwhite"]
+    assert person.with_attribute("upwhite", 0).colour("up") == ""
+    assert person.with_attribute("upwhite", 0).colour("down") == person.colour("down")
+
+
+def test_regions_of_a_counterfactual(root: Path) -> None:
+    path = images(root)[0]
+    k = NAMES.index("upyellow")
+    taken = counterfactual_photograph(path, "upyellow", 1)
+    assert taken.regions[k].any()
+    assert np.array_equal(taken.pixels, counterfactual(path, "upyellow", 1))
+    assert not regions(path)[k].any()
+
+
+@pytest.mark.parametrize(
+    ("image", "attribute", "value", "message"),
+    [
+        ("", "hatt", 1, "did you mean 'hat'"),
+        ("", "hat", 2, "expected 0 or 1"),
+        ("0001_c1s1_000000_01.jpg", "hat", 1, "not one of the images"),
+        ("nobody.jpg", "hat", 1, "expected a name like"),
+    ],
+)
+def test_counterfactuals_of_bad_input(
+    root: Path, image: str, attribute: str, value: int, message: str
+) -> None:
+    path = images(root)[0]
+    with pytest.raises(InputError, match=message):
+        counterfactual(path.with_name(image) if image else path, attribute, value)
+
+
+# --- the folder
+
+
+def test_a_complete_folder_is_used_again(root: Path) -> None:
+    stamps = {p: p.stat().st_mtime_ns for p in images(root)}
+    assert render_dataset(root, **TINY) == root / "synthetic_attr"
+    assert {p: p.stat().st_mtime_ns for p in images(root)} == stamps
+
+
+def test_other_options_are_refused_or_forced(root: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(root, mine)
+    with pytest.raises(InputError, match=r"seed 0 \(asked for: 3\).*--force"):
+        render_dataset(mine, **TINY, seed=3)
+    render_dataset(mine, train_ids=1, test_ids=1, images_per_id=4, seed=3, force=True, workers=1)
+    assert json.loads((mine / "synthetic_attr" / "synthetic.json").read_text())["seed"] == 3
+    assert sorted(p.name for p in mine.iterdir()) == [".synthetic_attr.lock", "synthetic_attr"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "not json", "list", "other version", "unknown key"])
+def test_a_foreign_or_damaged_folder_is_refused(damage: str, root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "synthetic_attr"
+    folder.mkdir()
+    about = json.loads((root / "synthetic_attr" / "synthetic.json").read_text())
+    text = {"not json": "{", "list": "[1]", "other version": json.dumps(about | {"version": 0}),
+            "unknown key": json.dumps(about | {"hats": 7})}.get(damage)  # fmt: skip
+    if text:
+        (folder / "synthetic.json").write_text(text)
+    with pytest.raises(InputError, match="synth --force") as caught:
+        SyntheticAttr(root=str(tmp_path), verbose=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_interrupted_render_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def interrupted(*args: object) -> object:
+        calls.append(args)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return take(*args)  # type: ignore[arg-type]
+
+    stale = tmp_path / ".synthetic_attr-killed"
+    stale.mkdir()
+    monkeypatch.setattr(rendering, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        render_dataset(tmp_path, **TINY, workers=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".synthetic_attr.lock"]
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rendering, "write_regions", full)
+    with pytest.raises(InputError, match="No space left on device; free some space"):
+        render_dataset(tmp_path, train_ids=1, test_ids=1, images_per_id=4, workers=1)
+    assert not (tmp_path / "synthetic_attr").exists()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"train_ids": 0},
+        {"test_ids": 1.5},
+        {"images_per_id": 3},
+        {"seed": -1},
+        {"width": True},
+        {"workers": 0},
+    ],
+)
+def test_bad_options(bad: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=next(iter(bad))):
+        render_dataset(tmp_path / "x", **bad)
+    assert not (tmp_path / "x").exists()
+
+
+def test_more_identities_than_market1501_has() -> None:
+    options = SyntheticOptions(train_ids=12000, test_ids=9)
+    assert re.match(r"12009_c\d", files(options, 12009)[0][1].file_name)
