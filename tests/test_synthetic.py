@@ -86,8 +86,10 @@ def test_every_attribute_is_present_and_absent(split: str, n: int) -> None:
 
 
 def test_shares_are_near_those_of_market1501() -> None:
-    published = {"backpack": 26.5, "bag": 24.6, "clothes": 85.4, "down": 60.9, "downblack": 39.0, "gender": 42.6,
-                 "hair": 32.6, "handbag": 11.5, "up": 94.8, "upblack": 15.0, "upwhite": 30.4, "upred": 10.4}  # fmt: skip
+    published = {
+        **{"backpack": 26.5, "bag": 24.6, "clothes": 85.4, "down": 60.9, "downblack": 39.0, "gender": 42.6},
+        **{"hair": 32.6, "handbag": 11.5, "up": 94.8, "upblack": 15.0, "upwhite": 30.4, "upred": 10.4},
+    }
     labels = np.stack([p.vector() for p in people(SyntheticOptions(), "train")])
     rates = dict(zip(NAMES, 100 * labels.mean(0), strict=True))
     assert {a: rates[a] for a in published} == pytest.approx(published, abs=6)

@@ -1,16 +1,12 @@
-"""Bags and hats."""
+"""Bags."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from torchreid_amd.datasets.synthetic.frame import Frame
 from torchreid_amd.datasets.synthetic.parts import Part
 from torchreid_amd.datasets.synthetic.surface import Array, Parts
-
-if TYPE_CHECKING:
-    from torchreid_amd.datasets.synthetic.figure import Frame
 
 
 def draw_backpack(f: Frame) -> None:
@@ -92,44 +88,3 @@ def draw_handbag(f: Frame) -> None:
         corner = centres[1] + np.array([0.0, 0.0, end * b[0]])
         p = f.at(hand, corner)
         f.surfaces.tube(p[0], p[1], [0.010 * h, 0.010 * h], Part.HANDLE, lift=0.018)
-
-
-def draw_hat(f: Frame) -> None:
-    """A cap with a visor, a hat with a brim all round, or a knitted cap, as the trait says."""
-    from torchreid_amd.datasets.synthetic.figure import head_sections
-
-    t = f.person.traits
-    k = t.head * t.stature / 1.75
-    y, a, b, forward = head_sections(f)
-    kind = "cap" if t.hat_style < 0.5 else "brim" if t.hat_style < 0.8 else "knitted"
-    crown = y[4 if kind != "knitted" else 5]
-    yy = np.append(y[y > crown], crown)
-    grow = {"cap": 1.16, "brim": 1.18, "knitted": 1.17}[kind]
-    aa, bb, ff = (np.interp(-yy, -y, v) for v in (a, b, forward))
-    rise = np.linspace(0.022, 0.0, len(yy)) * (1.3 if kind == "brim" else 1.0)
-    low = f.joints["ground"][1]
-    edge = (crown + 0.014) * t.stature - low
-
-    def paint(angle: Array, height: Array) -> Parts:
-        band = (height < edge) & (kind != "cap")
-        return np.where(band, np.uint8(Part.BRIM), np.uint8(Part.HAT))
-
-    f.surfaces.loft(f.view, f.section(yy + rise - 0.004, ff - 0.003 * k), aa * grow + 0.004, bb * grow + 0.004, paint,
-                    yaw=f.pose.turn, curved_hem=True, lift=0.012)  # fmt: skip
-    if kind == "knitted":
-        return
-    c, s = np.cos(f.pose.turn), np.sin(f.pose.turn)
-    base = f.section([crown - 0.002], float(ff[-1]))[0]
-    reach, spread = (0.115, 0.060) if kind == "cap" else (0.0, 0.0)
-    if kind == "cap":
-        for across in np.linspace(-1, 1, 5):
-            x, z = across * spread * k, (0.07 + reach * (1 - 0.35 * across * across)) * k
-            tip = base + np.array([x * c + z * s, -0.022 * k, z * c - x * s])
-            z0 = 0.06 * k
-            root = base + np.array([x * c + z0 * s, 0.0, z0 * c - x * s])
-            p = f.at(root, tip)
-            f.surfaces.tube(p[0], p[1], [0.016 * k, 0.012 * k], Part.BRIM, lift=0.012)
-        return
-    centres = base + np.array([[0.0, 0.010, 0.0], [0.0, 0.002, 0.0], [0.0, -0.006, 0.0], [0.0, -0.012, 0.0]])
-    radius = np.array([0.10, 0.140, 0.150, 0.148]) * k
-    f.surfaces.loft(f.view, centres, radius, radius * 1.1, Part.BRIM, curved_hem=True, lift=0.006)

@@ -72,7 +72,7 @@ def palette(person: Person) -> Array:
 _SOFT = np.zeros(256, np.float32)
 for _part, _amount in {
     **dict.fromkeys(UPPER, 0.17), **dict.fromkeys(LOWER, 0.16), Part.HAIR: 0.18, Part.BACKPACK: 0.12,
-    Part.BAG: 0.10, Part.POCKET: 0.14, Part.HANDBAG: 0.08, Part.HAT: 0.08, Part.FACE: 0.05, Part.ARM_FORE: 0.03,
+    Part.BAG: 0.10, Part.POCKET: 0.14, Part.HANDBAG: 0.08, Part.HAT: 0.08, Part.FACE: 0.05,
 }.items():  # fmt: skip
     _SOFT[_part] = _amount
 

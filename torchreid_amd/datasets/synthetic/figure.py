@@ -1,48 +1,16 @@
-"""Drawing one person: body, clothes, hair."""
+"""Drawing one person: body and clothes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from torchreid_amd.datasets.synthetic.carried import draw_backpack, draw_bag, draw_handbag, draw_hat
+from torchreid_amd.datasets.synthetic.carried import draw_backpack, draw_bag, draw_handbag
+from torchreid_amd.datasets.synthetic.frame import Frame
+from torchreid_amd.datasets.synthetic.head import draw_hat, draw_head
 from torchreid_amd.datasets.synthetic.parts import Part
 from torchreid_amd.datasets.synthetic.person import Person
 from torchreid_amd.datasets.synthetic.pose import Pose, skeleton
 from torchreid_amd.datasets.synthetic.surface import Array, Parts, Surfaces, View
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What the drawing functions share.
-
-    Attributes:
-        person: who.
-        pose: how.
-        view: from where.
-        surfaces: what is drawn into.
-        joints: metres, the person's frame.
-        points: joints projected: column, row, depth, pixels per metre.
-    """
-
-    person: Person
-    pose: Pose
-    view: View
-    surfaces: Surfaces
-    joints: dict[str, Array]
-    points: dict[str, Array]
-
-    def section(self, heights: Array, forward: Array | float = 0.0) -> Array:
-        """Centres ``(n, 3)`` of body sections at heights given as shares of the stature."""
-        y = np.asarray(heights, float) * self.person.traits.stature
-        lean = np.tan(self.pose.lean) * np.maximum(y - 0.5 * self.person.traits.stature, 0) * 0.8
-        low = self.joints["ground"][1]
-        return np.stack([np.zeros_like(y), y - low, lean + np.asarray(forward, float)], 1)
-
-    def at(self, *points: Array) -> Array:
-        """Project points ``(3,)`` given in the person's frame."""
-        return self.view.project(np.stack(points))
 
 
 def draw_person(surfaces: Surfaces, person: Person, pose: Pose, view: View) -> Frame:
@@ -55,7 +23,7 @@ def draw_person(surfaces: Surfaces, person: Person, pose: Pose, view: View) -> F
     _lower_garment(frame)
     _torso(frame)
     _arms(frame)
-    _head(frame)
+    draw_head(frame)
     if person.labels["hat"]:
         draw_hat(frame)
     if person.labels["backpack"]:
@@ -101,8 +69,8 @@ def _legs(f: Frame) -> None:
                 end = 0.62 + 0.42 * t.shorts
                 wide = [*(thigh + 0.010), 0.082 * h + 0.022 * t.fit + 0.008 * (girth - 1)]
                 below = knee + (ankle - knee) * max(end - 1, 0)
-                s.tube(hip, hip + (knee - hip) * min(end, 1) if end < 1 else below, wide, Part.THIGH_CLOTH, flat=True,
-                       lift=-0.030)  # fmt: skip
+                edge = hip + (knee - hip) * end if end < 1 else below
+                s.tube(hip, edge, wide, Part.THIGH_CLOTH, flat=True, lift=-0.030)
             else:
                 s.tube(hip, knee, top, Part.THIGH_CLOTH, lift=-0.024)
                 low = ankle + (f.points["heel" + mark] - ankle) * 0.45
@@ -227,8 +195,11 @@ def _arms(f: Frame) -> None:
             s.tube(shoulder + (elbow - shoulder) * 0.3, elbow, list(upper[1:]), Part.ARM_UPPER)
             s.tube(elbow, wrist, list(fore), Part.ARM_FORE)
             end = 0.38 + 0.5 * t.sleeve
-            s.tube(shoulder, shoulder + (elbow - shoulder) * end, [upper[0] * 0.95, upper[0] + ease * 0.4 + 0.002, upper[1] + ease * 0.7 + 0.008, upper[1] + ease + 0.009],
-                   Part.SLEEVE_UPPER, flat=True, lift=0.006)  # fmt: skip
+            sleeve = [upper[0] * 0.95, upper[0] + ease * 0.4 + 0.002, upper[1] + ease * 0.7 + 0.008]
+            hem = shoulder + (elbow - shoulder) * end
+            s.tube(
+                shoulder, hem, [*sleeve, upper[1] + ease + 0.009], Part.SLEEVE_UPPER, flat=True, lift=0.006
+            )
         else:
             s.tube(
                 shoulder,
@@ -237,85 +208,5 @@ def _arms(f: Frame) -> None:
                 Part.SLEEVE_UPPER,
                 lift=0.006,
             )
-            s.tube(elbow, wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005), Part.SLEEVE_FORE, flat=True, lift=0.006,
-                   start=0.3)  # fmt: skip
-
-
-def head_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
-    """Like :func:`torso_sections`, for the head from crown to chin."""
-    k = 1.06 * f.person.traits.head * f.person.traits.stature / 1.75
-    q = np.array([1.0, 0.985, 0.94, 0.85, 0.7, 0.45, 0.15, -0.2, -0.5, -0.75, -0.92, -1.0])
-    a = np.array([0.001, 0.017, 0.031, 0.046, 0.060, 0.072, 0.0765, 0.073, 0.064, 0.050, 0.032, 0.004]) * k
-    b = np.array([0.001, 0.021, 0.040, 0.060, 0.077, 0.092, 0.098, 0.093, 0.080, 0.062, 0.042, 0.006]) * k
-    forward = (
-        np.array([-0.012, -0.011, -0.01, -0.008, -0.006, -0.002, 0, 0.002, 0.010, 0.022, 0.032, 0.040]) * k
-    )
-    y = 0.928 - 0.5 * f.pose.nod * 0.03 + q * 0.069 * f.person.traits.head
-    return y, a, b, forward + 0.012 + 0.10 * f.pose.nod * (q + 1) * 0.3
-
-
-def _head(f: Frame) -> None:
-    t, labels, s = f.person.traits, f.person.labels, f.surfaces
-    k = t.head * t.stature / 1.75
-    y, a, b, forward = head_sections(f)
-    turn, slim = f.pose.turn, 0.82 if labels["gender"] else 1.0
-    nape, skull = f.at(f.section([0.825])[0], f.section([0.90], 0.005)[0])
-    s.tube(nape, skull, [0.058 * k * slim, 0.051 * k * slim], Part.NECK)
-    centres = f.section(y, forward)
-    middle, half = float(centres[:, 1].mean()), float(centres[0, 1] - centres[-1, 1]) / 2
-
-    def face(angle: Array, height: Array) -> Parts:
-        parts = np.full(angle.shape, Part.FACE, np.uint8)
-        if t.glasses:
-            q = (height - middle) / half
-            parts[(np.abs(q - 0.02) < 0.13) & (np.abs(angle) < 1.25) & (np.abs(angle) > 0.1)] = Part.GLASSES
-        return parts
-
-    s.loft(f.view, centres, a, b, face, yaw=turn)
-    c, w = np.cos(turn), np.sin(turn)
-    tip = centres[6] + np.array([[0.0, 0.004, b[6] * 0.93], [0.0, -0.030 * k, b[6] * 1.02]])
-    nose = np.stack([centres[6, 0] + tip[:, 2] * 0, tip[:, 1], tip[:, 2] - centres[6, 2]], 1)
-    nose = np.stack([nose[:, 2] * w, nose[:, 1], nose[:, 2] * c + centres[6, 2]], 1)
-    p = f.at(*nose)
-    s.tube(p[0], p[1], [0.008 * k, 0.014 * k], Part.FACE, start=float(nose[0, 1]))
-    long = labels["hair"]
-    line = 0.50 + 0.18 * t.hair_style
-
-    def cap(angle: Array, height: Array) -> Parts:
-        q = (height - middle) / half
-        round_ = np.abs(angle)
-        low = np.where(round_ < 0.9, line, np.where(round_ < 1.55, line - (round_ - 0.9) * 1.3, -0.30))
-        if not long:
-            low = np.where(round_ > 1.75, -0.42 + 0.25 * (t.hair_length - 0.5), low)
-        else:
-            low = np.where(round_ > 1.35, -0.7, low)
-        return np.where(q > low, np.uint8(Part.HAIR), np.uint8(0))
-
-    volume = (1.05 + 0.07 * t.hair_style) if not long else 1.07
-    up = 0.008 * k * (1 + t.hair_style)
-    centres_up = centres + np.array([0.0, up, -0.004 * k])
-    s.loft(f.view, centres_up, a * volume + 0.002, b * volume + 0.002, cap, yaw=turn)
-    if long:
-        _long_hair(f, k)
-
-
-def _long_hair(f: Frame, k: float) -> None:
-    t = f.person.traits
-    if t.hair_style < 0.30:  # a ponytail
-        root = f.section([0.955], -0.100 * k)[0]
-        bend = f.section([0.915], -0.150 * k)[0]
-        tip = f.section([0.835 - 0.05 * t.hair_length], -0.125 * k)[0]
-        sway = 0.02 * np.sin(f.pose.phase)
-        tip[0] += sway
-        p = f.at(root, bend, tip)
-        f.surfaces.tube(p[0], p[1], [0.026 * k, 0.034 * k], Part.HAIR)
-        f.surfaces.tube(p[1], p[2], [0.034 * k, 0.036 * k, 0.012 * k], Part.HAIR)
-        return
-    end = 0.835 - 0.11 * t.hair_length
-    y = np.array([0.985, 0.965, 0.93, 0.89, 0.85, (0.85 + end) / 2, end + 0.016, end])
-    full = 1 + 0.18 * t.hair_style
-    a = np.array([0.030, 0.066, 0.084, 0.087, 0.090, 0.088, 0.066, 0.030]) * k * full
-    b = np.array([0.030, 0.058, 0.072, 0.068, 0.058, 0.046, 0.034, 0.016]) * k * full
-    back = np.array([-0.02, -0.026, -0.032, -0.042, -0.058, -0.086, -0.098, -0.100]) * k
-    f.surfaces.loft(f.view, f.section(y, back), a, b, Part.HAIR, yaw=f.pose.turn * 0.4,
-                    pleats=(9.0, 0.3, 6.28 * t.folds[0]))  # fmt: skip
+            cuff, wide = wrist + (hand - wrist) * 0.1, list(fore + ease + 0.005)
+            s.tube(elbow, cuff, wide, Part.SLEEVE_FORE, flat=True, lift=0.006, start=0.3)

@@ -82,13 +82,13 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
         hidden[:, inside] = True
         return hidden
     if u[0] < 0.09:  # a bicycle
-        colour = tuple(float(k) for k in 0.1 + 0.3 * u[4] + 0.25 * rng.random(3))
+        r, g, b = (float(k) for k in 0.1 + 0.3 * u[4] + 0.25 * rng.random(3))
         bicycle(
             picture,
             wide * (0.1 + 0.8 * u[1]),
             tall * (0.97 + 0.05 * u[2]),
             wide * (0.6 + 0.25 * u[3]),
-            colour,
+            (r, g, b),
             2,
         )
     elif u[0] < 0.115:  # a sign or a box on the ground
@@ -100,12 +100,12 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
         picture[tall - h + 4 :, x + w - w // 4 : x + w] *= np.float32(0.7)
     else:  # leaves of a hedge
         for _ in range(140):
-            r = rng.random(4)
-            x, y = wide * r[0], tall * (1.02 - (0.06 + 0.12 * u[1]) * r[1])
-            green = np.array([0.20, 0.33, 0.14]) * (0.6 + 0.8 * r[2]) * tint
-            axes = (int(3 + 7 * r[3]), int(2 + 4 * r[3]))
+            leaf = rng.random(4)
+            x, y = wide * leaf[0], tall * (1.02 - (0.06 + 0.12 * u[1]) * leaf[1])
+            green = np.array([0.20, 0.33, 0.14]) * (0.6 + 0.8 * leaf[2]) * tint
+            axes = (int(3 + 7 * leaf[3]), int(2 + 4 * leaf[3]))
             cv2.ellipse(
-                picture, (int(x), int(y)), axes, float(360 * r[2]), 0, 360, green.tolist(), -1, cv2.LINE_AA
+                picture, (int(x), int(y)), axes, float(360 * leaf[2]), 0, 360, green.tolist(), -1, cv2.LINE_AA
             )
     changed: Mask = (np.abs(picture - before) > 1e-4).any(-1)
     return changed

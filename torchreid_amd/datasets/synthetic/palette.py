@@ -25,28 +25,17 @@ ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
 #: what a garment without any of the annotated colours has
 OUTSIDE = {"up": ("orange", "brown", "pink"), "down": ("red", "orange")}
 
-SKIN: Array = (
-    np.array(
-        [(241, 205, 180), (229, 188, 158), (214, 168, 136), (196, 146, 112), (158, 110, 80), (112, 76, 56)],
-        np.float32,
-    )
-    / 255
-)
-HAIR: Array = (
-    np.array(
-        [
-            (24, 21, 21),
-            (34, 27, 25),
-            (52, 38, 30),
-            (82, 56, 38),
-            (122, 86, 52),
-            (186, 154, 104),
-            (128, 126, 126),
-        ],
-        np.float32,
-    )
-    / 255
-)
+
+def _colours(*rows: tuple[int, int, int]) -> Array:
+    return (np.array(rows) / 255).astype(np.float32)
+
+
+SKIN = _colours(
+    (241, 205, 180), (229, 188, 158), (214, 168, 136), (196, 146, 112), (158, 110, 80), (112, 76, 56)
+)  # fmt: skip
+HAIR = _colours(
+    (24, 21, 21), (34, 27, 25), (52, 38, 30), (82, 56, 38), (122, 86, 52), (186, 154, 104), (128, 126, 126)
+)  # fmt: skip
 
 
 def shade(name: str, mix: float, which: float, light: float) -> Array:

@@ -75,5 +75,4 @@ def coverage(parts: npt.NDArray[np.uint8], wanted: tuple[Part, ...], value: int 
     """``value`` where ``parts`` is one of ``wanted``, else 0; same shape."""
     table = np.zeros(256, np.uint8)
     table[list(wanted)] = value
-    found: npt.NDArray[np.uint8] = cv2.LUT(parts, table).reshape(parts.shape)
-    return found
+    return np.asarray(cv2.LUT(parts, table), np.uint8).reshape(parts.shape)

@@ -7,6 +7,7 @@ import numpy as np
 from torchreid_amd.datasets.synthetic.palette import Array
 from torchreid_amd.datasets.synthetic.parts import Part
 from torchreid_amd.datasets.synthetic.person import Person
+from torchreid_amd.datasets.synthetic.surface import Parts
 
 
 def _waves(x: Array, period: float, duty: float, soft: float = 0.2) -> Array:
@@ -24,7 +25,7 @@ def _lines(a: Array, b: Array, scale: float) -> Array:
     return on
 
 
-def print_upper(colour: Array, part: Array, u: Array, v: Array, person: Person) -> Array:
+def print_upper(colour: Array, part: Parts, u: Array, v: Array, person: Person) -> Array:
     """Colours ``(n, 3)`` of upper-garment pixels with the person's print on them.
 
     The print covers less than half of the garment, so its colour word stays right.
@@ -77,13 +78,13 @@ def print_upper(colour: Array, part: Array, u: Array, v: Array, person: Person) 
     return painted
 
 
-def mask_sleeves(part: Array) -> Array:
+def mask_sleeves(part: Parts) -> Array:
     """1 on sleeves."""
     on: Array = ((part == Part.SLEEVE_UPPER) | (part == Part.SLEEVE_FORE)).astype(np.float32)
     return on
 
 
-def print_lower(colour: Array, part: Array, u: Array, v: Array, person: Person) -> Array:
+def print_lower(colour: Array, part: Parts, u: Array, v: Array, person: Person) -> Array:
     """Colours ``(n, 3)`` of lower-garment pixels: fading, seams, checks, side stripes."""
     if person.dressed:
         return print_upper(colour, part, u, v, person)

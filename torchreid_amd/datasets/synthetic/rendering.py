@@ -80,7 +80,8 @@ def render_dataset(
                 _render_into(folder, options, workers or _cores())
     except OSError as error:
         raise InputError(
-            f"cannot render into {str(folder)!r}: {error.strerror or error}; free some space or choose another root"
+            f"cannot render into {str(folder)!r}: {error.strerror or error}; free some space or choose "
+            "another root"
         ) from error
     return folder
 

@@ -28,13 +28,13 @@ class _Scene:
         self.rng = rng
         self.light = light
         self.horizon = horizon
-        self.picture = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+        self.picture: Array = np.zeros((HEIGHT, WIDTH, 3), np.float32)
 
     def noise(self, rows: int, columns: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
         """Smooth noise around 0 with this many knots."""
         knots = self.rng.normal(size=(rows, columns)).astype(np.float32)
-        smooth: Array = cv2.resize(knots, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
-        return smooth
+        smooth = cv2.resize(knots, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(smooth, np.float32)
 
     def fill(self, top: int, bottom: int, colour: _Rgb, rough: float = 0.03, grain: float = 0.02) -> None:
         """A surface of one colour, uneven and grainy."""
@@ -109,7 +109,7 @@ class _Scene:
         far = cv2.GaussianBlur(self.picture, (0, 0), sigma)
         near = cv2.GaussianBlur(self.picture, (0, 0), 0.8)
         weight = np.clip((np.arange(HEIGHT, dtype=np.float32) - self.horizon) / 60 + 0.3, 0, 1)[:, None, None]
-        self.picture = far * (1 - weight) + near * weight
+        self.picture = np.asarray(far * (1 - weight) + near * weight, np.float32)
 
     def patches_of_shade(self, count: int, dark: float) -> None:
         """Shadows of trees and roofs on the ground."""
