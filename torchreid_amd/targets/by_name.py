@@ -26,6 +26,11 @@ def submodule(model: nn.Module, path: str) -> nn.Module:
         ) from None
 
 
+def chain(model: nn.Module, paths: Sequence[str]) -> nn.Sequential:
+    """Modules that run one after the other, by path."""
+    return nn.Sequential(*(submodule(model, path) for path in paths))
+
+
 def cut_by_name(
     model: nn.Module,
     stem: Sequence[str],
@@ -44,10 +49,8 @@ def cut_by_name(
             ``None`` (torchreid's optional ``fc``) is left out.
     """
 
-    def chain(names: Sequence[str]) -> nn.Sequential:
-        return nn.Sequential(*(submodule(model, n) for n in names))
-
     present = [n for n in neck if getattr(model, n, None) is not None]
     tail = nn.Sequential(submodule(model, pool), nn.Flatten(1), *(submodule(model, n) for n in present))
     place = Place(stem[-1], (body[-1],), "by entry")
-    return Target(chain(stem), chain(body), AveragePoolTail(tail), model=model, place=place)
+    parts = chain(model, stem), chain(model, body), AveragePoolTail(tail)
+    return Target(*parts, model=model, place=place)

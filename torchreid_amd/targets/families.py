@@ -85,6 +85,13 @@ for _name in (
     *("shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "shufflenet_v2_x2_0"),
     *("densenet121", "densenet161", "densenet169", "densenet201", "densenet121_fc512"),
     *("squeezenet1_0", "squeezenet1_0_fc512", "squeezenet1_1"),
+    "shufflenet",
     *("se_resnet50", "se_resnet50_fc512", "se_resnet101", "se_resnext50_32x4d", "se_resnext101_32x4d"),
 ):
     targets.add(_name, automatic_cut)
+
+
+@register_target("inceptionv4", "inceptionresnetv2", "xception")
+def wide_images(model: nn.Module) -> Target:
+    """Szegedy et al., AAAI 2017; Chollet, CVPR 2017. Made for 299×299, where they are traced."""
+    return automatic_cut(model, size=(299, 299))

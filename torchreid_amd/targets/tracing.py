@@ -71,8 +71,11 @@ def shape_of(node: fx.Node) -> tuple[int, ...]:
 
 
 def place_of(node: fx.Node) -> str:
-    """A node in words: the path of the module that gives it, or the computation's name."""
-    return str(node.target) if node.op == "call_module" else str(node.name)
+    """A node in words: the path of the module that gives it, or what is computed in which module."""
+    if node.op == "call_module":
+        return str(node.target)
+    inside = [path for path in node.meta.get("nn_module_stack", {}) if path]
+    return f"{inside[-1]}: {node.name}" if inside else node.name
 
 
 def first_line(error: Exception) -> str:
