@@ -6,9 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torchreid_amd.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from torchreid_amd.explain import Explainer
 
 _KINDS = ("targets", "heads", "losses", "datasets", "attributes")
 
@@ -16,7 +19,10 @@ _KINDS = ("targets", "heads", "losses", "datasets", "attributes")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it went well, 2 for bad input (one line on the error stream)."""
     parser = _parser()
-    args = parser.parse_args(argv)
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.run is not _evaluate:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.opts = rest + getattr(args, "opts", [])
     try:
         args.run(args)
     except InputError as error:
@@ -42,9 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train an interpreter; torchreid's own options plus amd.*")
     _host_options(train)
+    train.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs, e.g. amd.head attrimeter")
     train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="score a trained interpreter")
+    evaluate = commands.add_parser("evaluate", help="score a trained interpreter; KEY VALUE pairs may follow")
     evaluate.add_argument("folder", metavar="RUN", help="run folder")
     _host_options(evaluate)
     evaluate.add_argument("--weights", help="the target's weights, if they have moved")
@@ -91,7 +98,6 @@ def _host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--targets", nargs="+", help="target datasets (delimited by space)")
     parser.add_argument("--transforms", nargs="+", help="data augmentation")
     parser.add_argument("--root", default="", help="path to data root")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs, e.g. amd.head attrimeter")
 
 
 def _outputs(parser: argparse.ArgumentParser) -> None:
@@ -138,34 +144,29 @@ def _evaluate(args: argparse.Namespace) -> None:
     evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights)
 
 
-def _explain(args: argparse.Namespace) -> None:
-    from torchreid_amd import Explainer
+def _explainer(args: argparse.Namespace) -> Explainer:
+    from torchreid_amd.explain import Explainer
+    from torchreid_amd.photograph_labels import PhotographLabels
+    from torchreid_amd.run import read_run
 
     explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
-    explanation = explainer.explain(args.a, args.b)
+    explainer.labels = PhotographLabels(read_run(args.folder)["config"], explainer.schema)
+    return explainer
+
+
+def _explain(args: argparse.Namespace) -> None:
+    explanation = _explainer(args).explain(args.a, args.b)
     print(explanation.summary())
     _write(explanation, args)
 
 
 def _rank(args: argparse.Namespace) -> None:
-    from torchreid_amd import Explainer
+    from torchreid_amd.image import list_images
 
-    gallery = [photograph for given in args.gallery for photograph in _photographs(Path(given))]
-    explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
-    ranking = explainer.explain_ranking(args.query, gallery, topk=args.topk)
+    gallery = [p for given in args.gallery for p in (list_images(given) if Path(given).is_dir() else [given])]
+    ranking = _explainer(args).explain_ranking(args.query, gallery, topk=args.topk)
     print(ranking.summary())
     _write(ranking, args)
-
-
-def _photographs(given: Path) -> list[Path]:
-    """A photograph, or the photographs of a folder by name."""
-    if not given.is_dir():
-        return [given]
-    endings = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-    found = sorted(p for p in given.iterdir() if p.suffix.lower() in endings)
-    if not found:
-        raise InputError(f"folder {str(given)!r} holds no photographs; expected {', '.join(endings)}")
-    return found
 
 
 def _write(result: Any, args: argparse.Namespace) -> None:

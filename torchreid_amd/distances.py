@@ -47,8 +47,8 @@ def _squared_matrix(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _root(squared: Tensor) -> Tensor:
-    """Square root with gradient 0, not infinite, where the distance vanishes."""
-    return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), torch.zeros_like(squared))
+    """Square root with gradient 0, not infinite, where the distance vanishes; NaN stays NaN."""
+    return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), squared * 0)
 
 
 def _cosine_between(x: Tensor, y: Tensor) -> Tensor:

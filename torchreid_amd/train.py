@@ -36,8 +36,8 @@ def build_datamanager(cfg: Any) -> Any:
         raise InputError(f"data.type is {cfg.data.type!r}; interpreters need images: data.type image")
     activate(cfg)
     for name in [*cfg.data.sources, *cfg.data.targets]:
-        makes_root = hasattr(host.image_dataset_class(name), "makes_root")
-        if not makes_root and not Path(cfg.data.root).expanduser().is_dir():
+        on_demand = getattr(host.image_dataset_class(name), "on_demand", False)
+        if not on_demand and not Path(cfg.data.root).expanduser().is_dir():
             raise InputError(
                 f"data root {cfg.data.root!r} is not a folder; expected the folder that holds {name!r} "
                 "(--root); nothing is downloaded"

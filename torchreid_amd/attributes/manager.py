@@ -107,7 +107,8 @@ def schema_of(cfg: Any) -> AttributeSchema:
         return schema
     for name in cfg.data.sources:
         if has_own_labels(name) and not cfg.amd.attributes.file:
-            return attribute_sets[datasets[name].attributes]()
+            own: AttributeSchema = datasets[name].attribute_schema()
+            return own
     if cfg.amd.attributes.file:
         from torchreid_amd.attributes.read import read_table
 
