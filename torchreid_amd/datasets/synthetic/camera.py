@@ -68,32 +68,32 @@ CAMERAS: tuple[Camera, ...] = (
     Camera(
         1, "plaza", _light(-0.7, 0.7, 0.5, 0.62, 0.55, _WARM, _COOL, 0.45),
         cast=(1.03, 1.0, 0.96), exposure=1.02, contrast=1.05, saturation=1.0, haze=0.02,
-        blur=0.45, detail=1.0, noise=0.007, quality=(82, 92), pitch=0.16, headings=(0.3, 2.8, -0.4),
+        blur=0.34, detail=1.0, noise=0.007, quality=(82, 92), pitch=0.16, headings=(0.3, 2.8, -0.4),
     ),
     Camera(
         2, "lawn", _light(0.8, 0.6, 0.3, 0.50, 0.56, _WARM, _DAY, 0.35),
         cast=(0.98, 1.03, 0.94), exposure=0.95, contrast=0.98, saturation=1.05, haze=0.03,
-        blur=0.55, detail=0.9, noise=0.010, quality=(78, 90), pitch=0.22, headings=(1.5, -1.5, 0.5),
+        blur=0.41, detail=0.9, noise=0.010, quality=(78, 90), pitch=0.22, headings=(1.5, -1.5, 0.5),
     ),
     Camera(
         3, "wall", _light(0.1, 0.8, 0.6, 0.28, 0.68, _COOL, _COOL, 0.15),
         cast=(0.94, 0.99, 1.07), exposure=0.90, contrast=0.95, saturation=0.90, haze=0.05,
-        blur=0.60, detail=0.9, noise=0.011, quality=(76, 90), pitch=0.10, headings=(3.1, 0.1, 2.6),
+        blur=0.45, detail=0.9, noise=0.011, quality=(76, 90), pitch=0.10, headings=(3.1, 0.1, 2.6),
     ),
     Camera(
         4, "road", _light(0.5, 0.8, 0.7, 0.78, 0.48, _DAY, _COOL, 0.55),
         cast=(1.0, 1.0, 1.0), exposure=1.08, contrast=1.12, saturation=1.02, haze=0.0,
-        blur=0.40, detail=1.0, noise=0.008, quality=(80, 92), pitch=0.20, headings=(0.8, -2.3, 2.3),
+        blur=0.30, detail=1.0, noise=0.008, quality=(80, 92), pitch=0.20, headings=(0.8, -2.3, 2.3),
     ),
     Camera(
         5, "arcade", _light(-0.3, 0.9, 0.3, 0.40, 0.46, _WARM, _WARM, 0.25),
-        cast=(1.08, 0.99, 0.86), exposure=0.88, contrast=1.02, saturation=0.92, haze=0.03,
-        blur=0.70, detail=0.8, noise=0.016, quality=(74, 88), pitch=0.12, headings=(-0.9, 2.2, 0.0),
+        cast=(1.08, 0.99, 0.86), exposure=0.98, contrast=1.02, saturation=0.92, haze=0.03,
+        blur=0.52, detail=0.8, noise=0.016, quality=(74, 88), pitch=0.12, headings=(-0.9, 2.2, 0.0),
     ),
     Camera(
         6, "terrace", _light(-0.5, 0.7, -0.3, 0.60, 0.60, _DAY, _DAY, 0.30),
         cast=(0.97, 1.0, 1.03), exposure=1.0, contrast=0.88, saturation=0.88, haze=0.10,
-        blur=0.75, detail=0.66, noise=0.010, quality=(72, 88), pitch=0.30, headings=(-1.2, 1.4, 3.0),
+        blur=0.56, detail=0.66, noise=0.010, quality=(72, 88), pitch=0.30, headings=(-1.2, 1.4, 3.0),
     ),
 )  # fmt: skip
 

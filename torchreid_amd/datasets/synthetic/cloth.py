@@ -128,11 +128,11 @@ def _features(pixels: Array, face: npt.NDArray[np.intp], angle: Array, height: A
     mouth = (np.abs(q - 0.20) < 0.032) & (side < 0.36)
     nose = (np.abs(q - 0.36) < 0.05) & (side < 0.17)
     shown = pixels[face]
-    shown[eyes] = shown[eyes] * 0.35
-    shown[brows] = shown[brows] * 0.4 + t.hair * 0.5
-    lips = np.array([0.75, 0.50, 0.50] if not person.labels["gender"] else [0.85, 0.42, 0.45], np.float32)
+    shown[eyes] = shown[eyes] * 0.52
+    shown[brows] = shown[brows] * 0.6 + t.hair * 0.35
+    lips = np.array([0.84, 0.62, 0.60] if not person.labels["gender"] else [0.90, 0.52, 0.54], np.float32)
     shown[mouth] *= lips
-    shown[nose] *= np.float32(0.78)
+    shown[nose] *= np.float32(0.90)
     if t.beard and not person.labels["gender"]:
         beard = (q < 0.32) & (side < 1.4) & ~mouth
         shown[beard] = shown[beard] * 0.55 + t.hair * 0.35

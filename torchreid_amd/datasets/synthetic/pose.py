@@ -49,8 +49,8 @@ def draw_pose(rng: np.random.Generator, person: Person, heading: float) -> Pose:
         lean=0.02 + 0.06 * u[3],
         turn=0.5 * (u[4] - 0.5) * (2.0 if u[5] < 0.2 else 0.7),
         nod=0.10 * u[6],
-        busy=-t.bag_side if t.arm_mode < 0.22 or u[7] < 0.08 else 0,
-        task=t.arm_mode / 0.22 if t.arm_mode < 0.22 else u[7] / 0.08,
+        busy=-t.bag_side if t.arm_mode < 0.12 or u[7] < 0.08 else 0,
+        task=t.arm_mode / 0.12 if t.arm_mode < 0.12 else u[7] / 0.08,
     )
 
 
@@ -111,7 +111,7 @@ def _arm(person: Person, pose: Pose, side: int, phase: float) -> dict[str, Array
     inward = 0.02
     if side == pose.busy:
         if pose.task < 0.35:  # phone before the chest
-            swing, bend, inward = 0.30, 1.95, 0.30
+            swing, bend, inward = 0.22, 2.25, 0.35
         elif pose.task < 0.7:  # hand in a pocket
             swing, bend, inward, away = -0.25, 0.55, 0.02, 0.22
         else:  # holding a strap or something before the body
