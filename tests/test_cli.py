@@ -93,7 +93,9 @@ def test_evaluate_gives_the_scores_of_training_again(trained: Path, root: Path) 
     assert main(["evaluate", str(trained), "--root", str(root), "test.batch_size", "3"]) == 0
     again = json.loads((trained / "scores.json").read_text())["datasets"]
     first = json.loads((trained / "run.json").read_text())["scores"]["datasets"]
-    assert again["market1501_attr"]["interpreter"] == pytest.approx(first["market1501_attr"]["interpreter"])
+    assert again["market1501_attr"]["interpreter"] == pytest.approx(
+        first["market1501_attr"]["interpreter"], rel=1e-3
+    )
 
 
 def test_explain_writes_figure_page_and_numbers(
