@@ -28,7 +28,7 @@ from torchreid_amd.registry import (
     register_loss,
 )
 from torchreid_amd.run import load_run, save_run
-from torchreid_amd.targets import Target, build_target, cut_by_name, register_target
+from torchreid_amd.targets import Target, build_target, cut, cut_by_name, register_target
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,7 @@ __all__ = [
     "attributes",
     "build_target",
     "create_interpreter",
+    "cut",
     "cut_by_name",
     "datasets",
     "fingerprint",

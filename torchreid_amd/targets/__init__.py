@@ -13,6 +13,7 @@ from torchreid_amd.targets import hacnn, mlfn, mudeep, nasnet, pcb, resnetmid  #
 from torchreid_amd.targets.automatic import automatic_cut
 from torchreid_amd.targets.by_name import cut_by_name
 from torchreid_amd.targets.families import register_target
+from torchreid_amd.targets.named_cut import cut
 from torchreid_amd.targets.tail import AveragePoolTail, Tail
 from torchreid_amd.targets.target import Target
 from torchreid_amd.targets.unwrapping import unwrap
@@ -23,6 +24,7 @@ __all__ = [
     "Target",
     "automatic_cut",
     "build_target",
+    "cut",
     "cut_by_name",
     "list_targets",
     "register_target",
