@@ -1,0 +1,49 @@
+"""Print the scores of a finished run and draw a pair and a ranking from its test data.
+
+    python examples/show_run.py log/run --save-dir examples/output
+
+The query is the first of the test set; the pair is the query and the nearest photograph of
+somebody else: the two persons the model finds hardest to tell apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torchreid_amd as amd
+from torchreid_amd.evaluation import score_table
+from torchreid_amd.host import image_dataset
+from torchreid_amd.photograph_labels import PhotographLabels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", help="run folder")
+    parser.add_argument("--save-dir", default=".", help="where the figures go (default: here)")
+    parser.add_argument("--query", type=int, default=0, help="number of the query (default: 0, the first)")
+    args = parser.parse_args()
+
+    run = amd.load_run(args.run)
+    for name, scores in run.scores["datasets"].items():
+        print(f"\n{name}\n{score_table(scores)}\n")
+
+    labels = PhotographLabels(run.config, run.schema)
+    explainer = amd.Explainer(run.interpreter, run.size, run.norm_mean, run.norm_std, labels=labels)
+    data = image_dataset(run.config["data"]["targets"][0], run.config["data"]["root"])
+    query, pid, camera, _ = data.query[args.query]
+    gallery = [path for path, p, c, _ in data.gallery if (p, c) != (pid, camera)]
+    ranking = explainer.explain_ranking(query, gallery, topk=10)
+    people = {path: p for path, p, _, _ in data.gallery}
+    other = next(gallery[i] for i in ranking.order if people[gallery[i]] != pid)
+    pair = explainer.explain(query, other)
+    print(f"{pair.summary()}\n")
+
+    save_dir = Path(args.save_dir)
+    for path, draw in ((save_dir / "pair.png", pair.plot), (save_dir / "ranking.png", ranking.plot)):
+        draw(path)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
