@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from torchreid_amd.errors import unknown_name
+from torchreid_amd.factory import OpenFactory
 from torchreid_amd.registry import natural_key
 
 PREFIX = "amd_"  #: of the factory names that build a target with its interpreter
@@ -72,7 +73,8 @@ def build_model(name: str, **kwargs: Any) -> torch.nn.Module:
 
     Args:
         name: its name, e.g. ``'osnet_x0_25'``.
-        **kwargs: ``num_classes`` (default 1000), ``loss``, ``pretrained`` (default False), ``use_gpu``.
+        **kwargs: ``num_classes`` (default 1000), ``loss``, ``pretrained`` (default False), ``use_gpu``;
+            for ``timm_…`` also those of :class:`~torchreid_amd.targets.timm_model.TimmModel`.
 
     Raises:
         InputError: no model has that name.
@@ -91,9 +93,13 @@ def build_model(name: str, **kwargs: Any) -> torch.nn.Module:
 def model_name(model: torch.nn.Module) -> str:
     """The factory name under which torchreid builds this very architecture, or ``''``.
 
-    Names whose models are of the same class are built without weights (on the meta device), and
-    the shapes of all weights but the classifier's are compared.
+    A model may say it itself (``factory_name``). Else names whose models are of the same class are
+    built without weights (on the meta device), and the shapes of all weights but the classifier's are
+    compared.
     """
+    own = getattr(model, "factory_name", "")
+    if isinstance(own, str) and own:
+        return own
     shapes = _shapes(model)
     kind = f"{type(model).__module__}.{type(model).__name__}"
     for name, make in model_factory().items():
@@ -142,15 +148,18 @@ def install() -> None:
     """Register everything into torchreid; a second call changes nothing.
 
     Data sets go through torchreid's public function; for every model name ``m`` the factory gets
-    ``amd_m``; ``ImageAMDEngine`` and the losses become attributes of ``torchreid.engine`` and
-    ``torchreid.losses``; the softmax and triplet engines hand a model built by ``amd_m`` over to
-    ``ImageAMDEngine``. A name that torchreid already has is left alone.
+    ``amd_m``, and it is opened to all names ``timm_…`` and ``amd_timm_…``; ``ImageAMDEngine`` and the
+    losses become attributes of ``torchreid.engine`` and ``torchreid.losses``; the softmax and triplet
+    engines hand a model built by ``amd_m`` over to ``ImageAMDEngine``. A name that torchreid already
+    has is left alone.
     """
     if _undo:
         return
     from torchreid_amd import engine, losses
     from torchreid_amd.interpreted import interpreted_factory
     from torchreid_amd.registry import datasets
+    from torchreid_amd.targets.timm_names import PREFIX as TIMM
+    from torchreid_amd.targets.timm_names import timm_factory
 
     package = torchreid()
     known = _image_datasets()
@@ -158,7 +167,8 @@ def install() -> None:
         if name not in known:
             package.data.register_image_dataset(name, datasets[name])
             _undo.append(partial(known.pop, name, None))
-    factory = model_factory()
+    families = {TIMM: timm_factory, PREFIX + TIMM: lambda n: interpreted_factory(n.removeprefix(PREFIX))}
+    factory = _open_factory(families)
     for name in list(factory):
         if not name.startswith(PREFIX) and PREFIX + name not in factory:
             factory[PREFIX + name] = interpreted_factory(name)
@@ -174,6 +184,22 @@ def uninstall() -> None:
     """Put torchreid back as it was before :func:`install`."""
     while _undo:
         _undo.pop()()
+
+
+def _open_factory(families: dict[str, Callable[[str], Any]]) -> OpenFactory:
+    """Put a factory open to families of names in the place of torchreid's, until :func:`uninstall`."""
+    models, closed = torchreid().models, model_factory()
+    opened = OpenFactory(closed, families)
+    setattr(models, "__model_factory", opened)  # noqa: B010
+
+    def close() -> None:
+        names = dict(opened)  # others may have added some, or taken some away
+        closed.clear()
+        closed.update(names)
+        setattr(models, "__model_factory", closed)  # noqa: B010
+
+    _undo.append(close)
+    return opened
 
 
 def _set(module: Any, name: str, value: Any) -> None:

@@ -35,6 +35,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, T] = {}
+        self._families: dict[str, tuple[T, Callable[[str], list[str]]]] = {}
 
     def register(self, entry: Any = None, *, name: str = "", override: bool = False) -> Any:
         """Register a function or class under its own name; a decorator, bare or called.
@@ -63,18 +64,33 @@ class Registry(Generic[T]):
             )
         self._entries[name] = entry
 
+    def add_family(self, beginning: str, entry: T, names: Callable[[str], list[str]]) -> None:
+        """Register one entry for every name that begins with ``beginning``.
+
+        Args:
+            beginning: e.g. ``'timm_'``.
+            entry: what each of the names stands for.
+            names: the names that match a wildcard pattern; asked when such a pattern is listed, so
+                that it may be slow. ``list()`` does not show them, ``list('timm_*')`` does.
+        """
+        self._families[beginning] = (entry, names)
+
     def remove(self, name: str) -> None:
         """Forget ``name``."""
         self[name]
         del self._entries[name]
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._entries:
-            raise unknown_name(self.kind, name, self.list())
-        return self._entries[name]
+        if name in self._entries:
+            return self._entries[name]
+        for beginning, (entry, _) in self._families.items():
+            if name.startswith(beginning):
+                return entry
+        raise unknown_name(self.kind, name, self.list())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        in_family = isinstance(name, str) and name.startswith(tuple(self._families))
+        return in_family or name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.list())
@@ -84,7 +100,11 @@ class Registry(Generic[T]):
 
     def list(self, pattern: str = "*") -> list[str]:
         """Registered names that match a wildcard pattern, in natural order."""
-        return sorted(fnmatch.filter(self._entries, pattern), key=natural_key)
+        found = fnmatch.filter(self._entries, pattern)
+        for beginning, (_, names) in self._families.items():
+            if pattern.startswith(beginning):
+                found += [n for n in names(pattern) if n not in self._entries]
+        return sorted(found, key=natural_key)
 
 
 heads: Registry[Any] = Registry("head")

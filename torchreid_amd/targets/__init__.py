@@ -9,7 +9,7 @@ from torch import nn
 from torchreid_amd import host
 from torchreid_amd.errors import InputError
 from torchreid_amd.registry import list_targets, targets
-from torchreid_amd.targets import hacnn, mlfn, mudeep, nasnet, pcb, resnetmid  # noqa: F401
+from torchreid_amd.targets import hacnn, mlfn, mudeep, nasnet, pcb, resnetmid, timm_cut  # noqa: F401
 from torchreid_amd.targets.automatic import automatic_cut
 from torchreid_amd.targets.by_name import cut_by_name
 from torchreid_amd.targets.families import register_target

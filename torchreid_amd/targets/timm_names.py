@@ -1,0 +1,83 @@
+"""Names of timm's models as names of targets: ``timm_<name>``, strings and tags as in timm.
+
+timm is imported when one of its names is asked for, not before.
+
+Wightman, *PyTorch Image Models*, https://github.com/huggingface/pytorch-image-models
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from torchreid_amd import host
+from torchreid_amd.errors import InputError, unknown_name
+
+PREFIX = "timm_"  #: of the factory names that build a model of timm
+
+
+def timm() -> Any:
+    """The timm package, imported with everything it needs in place."""
+    host.import_torchvision()
+    return importlib.import_module("timm")
+
+
+def timm_names(pattern: str = f"{PREFIX}*") -> list[str]:
+    """Names ``timm_<name>`` that match a wildcard pattern.
+
+    A pattern with a dot in it is matched with the tags of pretrained weights:
+    ``'timm_vit_small*.lvd142m'``.
+    """
+    found = timm().list_models(pattern.removeprefix(PREFIX), include_tags="." in pattern)
+    return [PREFIX + name for name in found]
+
+
+def check_name(name: str) -> str:
+    """timm's own name of ``timm_<name>``.
+
+    Raises:
+        InputError: timm has no model of that name, or no weights of that tag.
+    """
+    own = name.removeprefix(PREFIX)
+    architecture, _, tag = own.partition(".")
+    if not timm().is_model(architecture):
+        raise unknown_name("model", PREFIX + architecture, timm_names())
+    tagged = timm_names(f"{PREFIX}{architecture}.*")
+    if tag and PREFIX + own not in tagged:
+        near = difflib.get_close_matches(own, [n.removeprefix(PREFIX) for n in tagged], n=1, cutoff=0)
+        hint = f"; did you mean {PREFIX + near[0]!r}?" if near else ""
+        raise InputError(
+            f"timm has no weights {tag!r} of {PREFIX + architecture!r}{hint} "
+            f"known: {', '.join(n.partition('.')[2] for n in tagged) or 'none'}"
+        )
+    return own
+
+
+def timm_factory(name: str) -> Callable[..., nn.Module]:
+    """The constructor behind ``timm_<name>``: torchreid's four keywords, in its order.
+
+    Any other keyword is :class:`~torchreid_amd.targets.timm_model.TimmModel`'s.
+
+    Raises:
+        InputError: timm has no model of that name.
+    """
+    check_name(name)
+
+    def build(
+        num_classes: int,
+        loss: str = "softmax",
+        pretrained: bool = True,
+        use_gpu: bool = True,
+        **options: Any,
+    ) -> nn.Module:
+        from torchreid_amd.targets.timm_model import TimmModel
+
+        return TimmModel(name, num_classes, loss=loss, pretrained=pretrained, **options)
+
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = f"timm's {name.removeprefix(PREFIX)} as a ReID model."
+    return build
