@@ -28,6 +28,8 @@ def literal_pair(p: list[float], a: list[int], b: list[int]) -> dict[str, Any]:
     ranking = sorted(known, key=lambda k: (-p[k], k))
     ascending = ranking[::-1]
     found: dict[str, Any] = {"e": None, "c": None, "hit": None, "top": exclusive & set(ranking[:n])}
+    found["rest"] = set(ranking[n:]) - exclusive
+    found["common hit"] = len(found["rest"]) / (m - n) if 0 < n < m else None
     found["exclusive"] = exclusive
     if n > 0:
         found["e"] = literal_ap([k in exclusive for k in ranking])
@@ -53,7 +55,8 @@ def literal_scores(
         squared = float(((x - y) ** 2).sum())
         return squared if metric == "squared_euclidean" else math.sqrt(squared)
 
-    names = ("adre", "e", "c", "hit", "prior e", "prior c", "prior hit")
+    kinds = ("e", "c", "hit", "common hit")
+    names = ("adre", *kinds, *(f"prior {kind}" for kind in kinds))
     values: dict[str, list[float]] = {name: [] for name in names}
     per_attribute = [[0, 0] for _ in range(query.attributes)]
     counts = {"all": 0, "removed": 0, "used": 0, "zero_distance": 0, "annotated": 0}
@@ -77,7 +80,7 @@ def literal_scores(
             counts["annotated"] += any(x >= 0 and y >= 0 for x, y in zip(a, b, strict=True))
             pair = literal_pair(parts, a, b)
             guess = literal_pair([r * (1 - r) for r in rates], a, b)
-            for name in ("e", "c", "hit"):
+            for name in kinds:
                 if pair[name] is not None:
                     values[name].append(pair[name])
                     values[f"prior {name}"].append(guess[name])
@@ -85,7 +88,11 @@ def literal_scores(
                 per_attribute[k][0] += k in pair["top"]
                 per_attribute[k][1] += 1
     means = {name: 100 * sum(v) / len(v) for name, v in values.items()}
-    return means | {"per_attribute": per_attribute, "counts": counts}
+    spread = {
+        "max": 100 * max(values["adre"]),
+        "p95": 100 * sorted(values["adre"])[int(0.95 * len(values["adre"]))],
+    }
+    return means | spread | {"per_attribute": per_attribute, "counts": counts}
 
 
 def side(images: int, attributes: int, dimension: int, seed: int, half: bool = False) -> DecomposedImages:

@@ -15,6 +15,7 @@ from torchreid_amd.evaluation import (
     AttributeScores,
     Mean,
     common_average_precision,
+    common_hits,
     exclusive_average_precision,
     exclusive_hits,
     prior_shares,
@@ -39,6 +40,7 @@ def test_average_precision_by_hand():
     assert exclusive_average_precision(ranked).item() == pytest.approx(5 / 6)
     assert common_average_precision(ranked).item() == pytest.approx(5 / 6)
     assert exclusive_hits(ranked).tolist() == [[True, False, False, False]]
+    assert common_hits(ranked).tolist() == [[False, True, False, False]]
 
 
 def test_all_common_counts_large_shares_as_errors_by_hand():
@@ -92,6 +94,7 @@ def test_pairs_equal_the_literal_formulas():
             assert ap_e[row].item() == pytest.approx(expected["e"] or 0, abs=1e-6)
             assert ap_c[row].item() == pytest.approx(expected["c"] or 0, abs=1e-6)
             assert set(hits[row].nonzero()[:, 0].tolist()) == expected["top"]
+            assert set(common_hits(ranked)[row].nonzero()[:, 0].tolist()) == expected["rest"]
 
 
 def test_a_perfect_ranking_scores_hundred():
@@ -102,7 +105,9 @@ def test_a_perfect_ranking_scores_hundred():
     shares[0] = 1 / 9
     scores = AttributeScores(9)
     scores.update(shares, a, b)
-    assert scores.percent() == pytest.approx({"X-mAP_e": 100, "X-mAP_c": 100, "exclusive_hit_rate": 100})
+    assert set(scores.percent()) == {"X-mAP_e", "X-mAP_c", "exclusive_hit_rate", "common_hit_rate"}
+    assert list(scores.percent().values()) == pytest.approx([100] * 4)
+    assert scores.common_percent_by_attribute() == pytest.approx([100] * 9)
     assert scores.percent_by_attribute() == pytest.approx([100] * 9)
 
 

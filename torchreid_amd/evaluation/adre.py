@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchreid_amd.evaluation.bootstrap import Interval
 from torchreid_amd.evaluation.mean import Mean
+from torchreid_amd.evaluation.quantile import Quantile
 
 
 def relative_error(distance: Tensor, decomposed: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,21 +33,32 @@ def relative_error(distance: Tensor, decomposed: Tensor) -> tuple[Tensor, Tensor
 
 
 class ADRE:
-    """Mean of :func:`relative_error` over pairs, in percent; lower is better."""
+    """Mean, 95th percentile and maximum of :func:`relative_error` over pairs, in percent.
+
+    Lower is better.
+    """
 
     def __init__(self) -> None:
         self.error = Mean()
+        self.high = Quantile(0.95)
+        self.largest = 0.0
         self.left_out = 0  #: pairs at distance 0
 
-    def update(self, distance: Tensor, decomposed: Tensor) -> None:
-        """Add pairs; both of one shape."""
+    def update(self, distance: Tensor, decomposed: Tensor, identity: Tensor | None = None) -> None:
+        """Add pairs; all of one shape."""
         error, valid = relative_error(distance, decomposed)
-        self.error.update(error.flatten(), valid.flatten())
+        error = error[valid]
+        identity = None if identity is None else identity[valid]
+        self.error.update(error, identity=identity)
+        self.high.update(error, identity)
+        self.largest = max(self.largest, float(error.max()) if len(error) else 0.0)
         self.left_out += int((~valid).sum())
 
     def merge(self, other: ADRE) -> ADRE:
         """Add the state of another process or block; gives itself."""
         self.error.merge(other.error)
+        self.high.merge(other.high)
+        self.largest = max(self.largest, other.largest)
         self.left_out += other.left_out
         return self
 
@@ -54,13 +67,35 @@ class ADRE:
         """ADRE in percent, None without pairs."""
         return None if self.error.value is None else 100 * self.error.value
 
+    def percent(self) -> dict[str, float | None]:
+        """``ADRE``, ``ADRE p95`` and ``ADRE max``; None without pairs."""
+        if self.value is None or self.high.value is None:
+            return {"ADRE": None, "ADRE p95": None, "ADRE max": None}
+        high = min(self.high.value, self.largest)
+        return {"ADRE": self.value, "ADRE p95": 100 * high, "ADRE max": 100 * self.largest}
+
+    def intervals(self) -> dict[str, Interval | None]:
+        """95 % intervals in percent of mean and percentile; a maximum has none worth having."""
+        return {"ADRE": percent(self.error.interval), "ADRE p95": percent(self.high.interval)}
+
     def to_dict(self) -> dict[str, Any]:
         """The state, JSON-ready; :meth:`from_dict` reads it back."""
-        return {"error": self.error.to_dict(), "left_out": self.left_out}
+        return {
+            "error": self.error.to_dict(),
+            "high": self.high.to_dict(),
+            "largest": self.largest,
+            "left_out": self.left_out,
+        }
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> ADRE:
         """Read what :meth:`to_dict` wrote."""
         adre = cls()
-        adre.error, adre.left_out = Mean.from_dict(state["error"]), int(state["left_out"])
+        adre.error, adre.high = Mean.from_dict(state["error"]), Quantile.from_dict(state["high"])
+        adre.largest, adre.left_out = float(state["largest"]), int(state["left_out"])
         return adre
+
+
+def percent(interval: Interval | None) -> Interval | None:
+    """An interval of fractions in percent."""
+    return None if interval is None else (100 * interval[0], 100 * interval[1])

@@ -56,16 +56,19 @@ def same_person_and_camera(
 
 def label_pairs(
     query: DecomposedImages, gallery: DecomposedImages, memory: int = MEMORY
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Every combination of label rows, with the number of kept pairs that have it.
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Every combination of query identity and label rows, with the number of kept pairs that have it.
 
     What depends on labels alone costs one evaluation per combination instead of one per pair;
     with labels per identity that is a small fraction. Rows without any known label are left out.
 
     Yields:
-        ``labels_i`` and ``labels_j``, (P, M) int8, and ``weight``, (P,) pairs, in blocks.
+        ``labels_i`` and ``labels_j``, (P, M) int8, ``weight``, (P,) pairs, and ``identity``, (P,)
+        the query's, in blocks.
     """
-    q_rows, q_index = torch.unique(query.known_labels, dim=0, return_inverse=True)
+    person = torch.cat([query.pids.unsqueeze(1), query.known_labels.long()], 1)
+    q_rows, q_index = torch.unique(person, dim=0, return_inverse=True)
+    q_pids, q_rows = q_rows[:, 0], q_rows[:, 1:].to(torch.int8)
     g_rows, g_index = torch.unique(gallery.known_labels, dim=0, return_inverse=True)
     q_count = torch.bincount(q_index, minlength=len(q_rows))
     g_count = torch.bincount(g_index, minlength=len(g_rows))
@@ -84,4 +87,4 @@ def label_pairs(
         weight.index_put_((u[inside] - rows.start, v[inside]), gone, accumulate=True)
         weight *= (q_rows[rows] >= 0).any(1).unsqueeze(1)
         i, j = weight.nonzero().unbind(1)
-        yield q_rows[rows][i], g_rows[j], weight[i, j]
+        yield q_rows[rows][i], g_rows[j], weight[i, j], q_pids[rows][i]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,6 +67,35 @@ class DecomposedImages:
         """(N, M) int8 labels, −1 where nobody annotated."""
         assert self.labels is not None  # __post_init__ fills it in
         return self.labels
+
+    def part(self, rows: Any) -> DecomposedImages:
+        """Some of the images: a slice, indices or a mask."""
+        return DecomposedImages(
+            self.embedding[rows],
+            self.components[rows],
+            self.pids[rows],
+            self.camids[rows],
+            self.known_labels[rows],
+        )
+
+    def select(self, attributes: Sequence[int]) -> DecomposedImages:
+        """The same images with some of the attributes, by position."""
+        kept = list(attributes)
+        return DecomposedImages(
+            self.embedding, self.components[:, kept], self.pids, self.camids, self.known_labels[:, kept]
+        )
+
+    def with_distractors_as_no(self, identity: int = 0) -> DecomposedImages:
+        """The published convention: distractors, of whom nothing is known, labelled all "no".
+
+        It distorts every score of attributes; it is here to reproduce published numbers.
+
+        Args:
+            identity: the number that stands for distractors; 0 in Market-1501.
+        """
+        labels = self.known_labels.clone()
+        labels[(self.pids == identity) & (labels < 0).all(1)] = 0
+        return DecomposedImages(self.embedding, self.components, self.pids, self.camids, labels)
 
     def block(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
         """Some images, ready to compute with.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from torchreid_amd.errors import InputError, unknown_name
-from torchreid_amd.evaluation.adre import ADRE
-from torchreid_amd.evaluation.attribute_scores import AttributeScores
 from torchreid_amd.evaluation.baselines import prior_shares
 from torchreid_amd.evaluation.blocks import (
     MEMORY,
@@ -21,7 +20,7 @@ from torchreid_amd.evaluation.blocks import (
 )
 from torchreid_amd.evaluation.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.decomposition_scores import DecompositionScores
-from torchreid_amd.evaluation.retrieval import Retrieval
+from torchreid_amd.evaluation.pair_scores import PairScores
 
 _FORMS = ("mean", "sum")
 
@@ -47,6 +46,9 @@ def evaluate_decomposition(
     rates: Tensor | Sequence[float] | None = None,
     device: torch.device | str = "cpu",
     memory: int = MEMORY,
+    *,
+    others: Sequence[PairwiseDistance] = (),
+    rankers: Mapping[str, tuple[Tensor, Tensor]] | None = None,
 ) -> DecompositionScores:
     """Score a decomposition on every pair torchreid would compare.
 
@@ -62,99 +64,128 @@ def evaluate_decomposition(
         rates: (M,) share of "yes" among the known *training* labels, for the image-free prior.
         device: where blocks are computed.
         memory: bytes the blocks may take together.
+        others: further distances whose ADRE is wanted too.
+        rankers: other rankings of attributes by name: (Q, M) and (G, M) numbers of the images; the
+            attributes of a pair are ranked by how far they lie apart.
 
     Raises:
         InputError: sides, names or rates that do not fit each other, an unknown form, or values
             that are not finite.
     """
-    names = _check(query, gallery, form, attributes, rates)
+    state = score_pairs(query, gallery, distance, form, rates, device, memory, others=others, rankers=rankers)
+    names = list(attributes) if attributes is not None else [str(k) for k in range(query.attributes)]
+    _check_length("attribute names", names, query.attributes)
+    return state.scores(names)
+
+
+@torch.no_grad()
+def score_pairs(
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    distance: PairwiseDistance,
+    form: str = "mean",
+    rates: Tensor | Sequence[float] | None = None,
+    device: torch.device | str = "cpu",
+    memory: int = MEMORY,
+    *,
+    others: Sequence[PairwiseDistance] = (),
+    rankers: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+) -> PairScores:
+    """As :func:`evaluate_decomposition`, as sums that merge with those of other queries.
+
+    To share the work, give each process some of the queries (``query.part(rows)``) and the whole
+    gallery, and merge: ``state.merge_processes().scores(names)``.
+    """
+    rankers = rankers or {}
+    _check(query, gallery, form, rates, rankers)
     device = torch.device(device)
-    target, decomposed = Retrieval(), Retrieval()
-    adre, named = ADRE(), AttributeScores(query.attributes)
-    used = annotated = 0
+    others = [other for other in others if other.name != distance.name]
+    state = PairScores(
+        query.attributes, distance.name, form, [d.name for d in others], list(rankers), rates is not None
+    )
     sizes = block_sizes(len(query), len(gallery), query.attributes, query.embedding.shape[1], memory)
     for q in slices(len(query), sizes[0]):
-        q_embedding, q_components = query.block(q, device)
-        q_labels = query.known_labels[q].to(device)
-        q_distance = torch.empty(len(q_labels), len(gallery))
-        q_decomposed = torch.empty_like(q_distance)
-        for g in slices(len(gallery), sizes[1]):
-            g_embedding, g_components = gallery.block(g, device)
-            g_labels = gallery.known_labels[g].to(device)
-            d = distance.matrix(q_embedding, g_embedding)
-            components = distance.matrix(q_components, g_components)  # (M, q, g)
-            whole = components.mean(0) if form == "mean" else components.sum(0)
-            q_distance[:, g], q_decomposed[:, g] = d, whole
-            kept = ~same_person_and_camera(query, gallery, q, g).to(device)
-            adre.update(d[kept], whole[kept])
-            known = (q_labels >= 0).float() @ (g_labels >= 0).float().t() > 0
-            i, j = (kept & known).nonzero().unbind(1)
-            named.update(components[:, i, j].t(), q_labels[i], g_labels[j])
-            used, annotated = used + int(kept.sum()), annotated + len(i)
+        q_distance, q_decomposed = _rows(
+            state, query, gallery, q, sizes[1], distance, others, rankers, device
+        )
         who = [x.numpy() for x in (query.pids[q], gallery.pids, query.camids[q], gallery.camids)]
-        target.update(q_distance.numpy(), *who)
-        decomposed.update(q_decomposed.numpy(), *who)
-
-    prior, chance = _baselines(query, gallery, rates, memory)
-    return DecompositionScores(
-        metric=distance.name,
-        form=form,
-        target=target.percent(),
-        interpreter=decomposed.percent() | {"ADRE": adre.value} | named.percent(),
-        prior=prior.percent(),
-        random=chance.percent(),
-        per_attribute=_per_attribute(names, named, prior, chance),
-        pairs={
-            "all": len(query) * len(gallery),
-            "removed": len(query) * len(gallery) - used,
-            "used": used,
-            "zero_distance": adre.left_out,
-            "annotated": annotated,
-            "unannotated": used - annotated,
-            "with_exclusive": int(named.exclusive.count),
-            "with_common": int(named.common.count),
-        },
-    )
+        state.target.update(q_distance, *who)
+        state.decomposed.update(q_decomposed, *who)
+        kept = ~same_person_and_camera(query, gallery, q).numpy()
+        state.correlation.update(q_distance, q_decomposed, kept, who[0])
+    state.counts["all"] = len(query) * len(gallery)
+    _add_baselines(state, query, gallery, rates, memory)
+    return state
 
 
-def _baselines(
+def _rows(
+    state: PairScores,
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    q: slice,
+    size: int,
+    distance: PairwiseDistance,
+    others: Sequence[PairwiseDistance],
+    rankers: Mapping[str, tuple[Tensor, Tensor]],
+    device: torch.device,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some queries against the gallery, block by block: both distances, (q, G)."""
+    embedding, components = query.block(q, device)
+    labels, pids = query.known_labels[q].to(device), query.pids[q].to(device)
+    distances = torch.empty(len(labels), len(gallery))
+    decomposed = torch.empty_like(distances)
+    for g in slices(len(gallery), size):
+        g_embedding, g_components = gallery.block(g, device)
+        g_labels = gallery.known_labels[g].to(device)
+        kept = ~same_person_and_camera(query, gallery, q, g).to(device)
+        person = pids.unsqueeze(1).expand_as(kept)[kept]
+        for other in others:
+            d = other.matrix(embedding, g_embedding)
+            whole = _recomposed(other.matrix(components, g_components), state.form)
+            state.adre[other.name].update(d[kept], whole[kept], person)
+        d = distance.matrix(embedding, g_embedding)
+        parts = distance.matrix(components, g_components)  # (M, q, g)
+        whole = _recomposed(parts, state.form)
+        distances[:, g], decomposed[:, g] = d, whole
+        state.adre[distance.name].update(d[kept], whole[kept], person)
+        known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
+        i, j = (kept & known).nonzero().unbind(1)
+        pair = (labels[i], g_labels[j], None, pids[i])
+        state.named.update(parts[:, i, j].t(), *pair)
+        for name, (of_query, of_gallery) in rankers.items():
+            apart = (of_query[q].to(device)[i] - of_gallery[g].to(device)[j]).abs()
+            state.baselines[name].update(apart, *pair)
+        state.counts["used"] += int(kept.sum())
+        state.counts["annotated"] += len(i)
+    return distances.numpy(), decomposed.numpy()
+
+
+def _recomposed(parts: Tensor, form: str) -> Tensor:
+    return parts.mean(0) if form == "mean" else parts.sum(0)
+
+
+def _add_baselines(
+    state: PairScores,
     query: DecomposedImages,
     gallery: DecomposedImages,
     rates: Tensor | Sequence[float] | None,
     memory: int,
-) -> tuple[AttributeScores, AttributeScores]:
-    prior, chance = AttributeScores(query.attributes), AttributeScores(query.attributes)
+) -> None:
     shares = None if rates is None else prior_shares(torch.as_tensor(rates))
-    for labels_i, labels_j, weight in label_pairs(query, gallery, memory):
-        chance.update_random(labels_i, labels_j, weight)
+    for labels_i, labels_j, weight, identity in label_pairs(query, gallery, memory):
+        state.baselines["random"].update_random(labels_i, labels_j, weight, identity)
         if shares is not None:
-            prior.update(shares.expand(len(weight), -1), labels_i, labels_j, weight)
-    return prior, chance
-
-
-def _per_attribute(
-    names: list[str], named: AttributeScores, prior: AttributeScores, chance: AttributeScores
-) -> dict[str, dict[str, float | None]]:
-    rows = zip(
-        named.hit_by_attribute.count.tolist(),
-        named.percent_by_attribute(),
-        prior.percent_by_attribute(),
-        chance.percent_by_attribute(),
-        strict=True,
-    )
-    return {
-        name: {"exclusive_pairs": int(pairs), "interpreter": hits, "prior": guess, "random": luck}
-        for name, (pairs, hits, guess, luck) in zip(names, rows, strict=True)
-    }
+            guess = shares.expand(len(weight), -1)
+            state.baselines["prior"].update(guess, labels_i, labels_j, weight, identity)
 
 
 def _check(
     query: DecomposedImages,
     gallery: DecomposedImages,
     form: str,
-    attributes: Sequence[str] | None,
     rates: Tensor | Sequence[float] | None,
-) -> list[str]:
+    rankers: Mapping[str, tuple[Tensor, Tensor]],
+) -> None:
     if form not in _FORMS:
         raise unknown_name("form of the decomposition", form, _FORMS)
     if query.components.shape[1:] != gallery.components.shape[1:]:
@@ -166,8 +197,17 @@ def _check(
         raise InputError(
             f"there are {len(query)} query and {len(gallery)} gallery images; expected some of both"
         )
-    m = query.attributes
-    for what, given in (("attribute names", attributes), ("training rates", rates)):
-        if given is not None and len(given) != m:
-            raise InputError(f"{len(given)} {what} were given; expected M = {m}, one for each attribute")
-    return [str(k) for k in range(m)] if attributes is None else list(attributes)
+    if rates is not None:
+        _check_length("training rates", rates, query.attributes)
+    for name, sides in rankers.items():
+        for side, images in zip(sides, (query, gallery), strict=True):
+            if tuple(side.shape) != (len(images), query.attributes):
+                raise InputError(
+                    f"ranking {name!r} has shape {tuple(side.shape)}; expected "
+                    f"{(len(images), query.attributes)}, one number for each image and attribute"
+                )
+
+
+def _check_length(what: str, given: Tensor | Sequence[object], attributes: int) -> None:
+    if len(given) != attributes:
+        raise InputError(f"{len(given)} {what} were given; expected M = {attributes}, one for each attribute")

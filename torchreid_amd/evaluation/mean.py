@@ -1,4 +1,4 @@
-"""A mean kept as a sum and a count, so that blocks and processes can be merged."""
+"""A mean kept as sums and counts by identity, so that it can be merged and has an interval."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from torchreid_amd.evaluation.bootstrap import Interval, bootstrap_intervals
+from torchreid_amd.evaluation.by_identity import IdentitySums
 
 
 class Mean:
@@ -17,28 +20,38 @@ class Mean:
     """
 
     def __init__(self, size: int | None = None) -> None:
+        self.size = size
         shape = () if size is None else (size,)
-        self.total = torch.zeros(shape, dtype=torch.float64)
-        self.count = torch.zeros(shape, dtype=torch.float64)
+        self.sums = IdentitySums((2, *shape))  # totals and counts
 
-    def update(self, values: Tensor, weight: Tensor | None = None) -> None:
+    def update(self, values: Tensor, weight: Tensor | None = None, identity: Tensor | None = None) -> None:
         """Add values.
 
         Args:
             values: (P,), or (P, size).
             weight: how often each value counts, of a shape that broadcasts to it; a mask is one.
                 Every value counts once where it is None.
+            identity: (P,) whose value it is, for the interval.
         """
         values = values.double()
         weights = torch.ones_like(values) if weight is None else weight.double().expand_as(values)
-        self.total += (values * weights).sum(0).cpu()
-        self.count += weights.sum(0).cpu()
+        identity = None if identity is None else identity.to(values.device)
+        self.sums.add(torch.stack([values * weights, weights], 1), identity)
 
     def merge(self, other: Mean) -> Mean:
         """Add the state of another process or block; gives itself."""
-        self.total += other.total
-        self.count += other.count
+        self.sums.merge(other.sums)
         return self
+
+    @property
+    def total(self) -> Tensor:
+        """Weighted sum, () or (size,)."""
+        return self.sums.total[0]
+
+    @property
+    def count(self) -> Tensor:
+        """Sum of the weights, () or (size,)."""
+        return self.sums.total[1]
 
     @property
     def value(self) -> float | None:
@@ -51,14 +64,28 @@ class Mean:
         pairs = zip(self.total.tolist(), self.count.tolist(), strict=True)
         return [total / count if count > 0 else None for total, count in pairs]
 
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of a single one, over identities; None with fewer than two."""
+        return self.intervals[0]
+
+    @property
+    def intervals(self) -> list[Interval | None]:
+        """95 % intervals of several, over identities."""
+
+        def means(times: Tensor) -> Tensor:
+            total, count = (times @ part for part in self.sums.rows.unbind(1))
+            return total / count  # 0 / 0 is NaN: no value in that draw
+
+        return bootstrap_intervals(means, len(self.sums))
+
     def to_dict(self) -> dict[str, Any]:
         """The state, JSON-ready; :meth:`from_dict` reads it back."""
-        return {"total": self.total.tolist(), "count": self.count.tolist()}
+        return self.sums.to_dict() | {"size": self.size}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Mean:
         """Read what :meth:`to_dict` wrote."""
-        mean = cls()
-        mean.total = torch.tensor(state["total"], dtype=torch.float64)
-        mean.count = torch.tensor(state["count"], dtype=torch.float64)
+        mean = cls(state["size"])
+        mean.sums = IdentitySums.from_dict(state)
         return mean

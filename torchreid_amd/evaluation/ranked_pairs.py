@@ -118,6 +118,14 @@ def exclusive_hits(ranked: RankedPairs) -> Tensor:
     return torch.zeros_like(top).scatter(1, ranked.order, top)
 
 
+def common_hits(ranked: RankedPairs) -> Tensor:
+    """(P, M) bool, attributes in their own order: common *and* not among the N largest shares."""
+    position = torch.arange(ranked.order.shape[1], device=ranked.order.device)
+    n, known = ranked.exclusive_count.unsqueeze(1), ranked.known_count.unsqueeze(1)
+    rest = ~ranked.exclusive & (position >= n) & (position < known)
+    return torch.zeros_like(rest).scatter(1, ranked.order, rest)
+
+
 def _precision_behind_errors(attributes: int) -> Tensor:
     """(M+1, M+1): average precision of ``right`` positives behind ``wrong`` errors, at [wrong, right]."""
     wrong = torch.arange(attributes + 1).unsqueeze(1)

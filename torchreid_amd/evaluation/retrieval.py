@@ -1,4 +1,8 @@
-"""CMC and mAP by torchreid's own function, a few queries at a time."""
+"""CMC, mAP and mINP under torchreid's protocol, a query at a time.
+
+CMC and mAP are torchreid's ``evaluate_rank`` to rounding. mINP: Ye et al., *Deep Learning for
+Person Re-identification: A Survey and Outlook*, TPAMI 2021, https://arxiv.org/abs/2001.04193.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from torchreid_amd import host
+from torchreid_amd.evaluation.adre import percent
+from torchreid_amd.evaluation.bootstrap import Interval
 from torchreid_amd.evaluation.mean import Mean
 
 RANKS = (1, 5, 10, 20)
 
 
+def retrieval_of_places(places: NDArray[np.integer], ranks: Sequence[int]) -> list[float]:
+    """CMC at the ranks, average precision and inverse negative penalty of one query.
+
+    Args:
+        places: ranks 1, 2, … at which the query's person comes up, ascending; at least one.
+        ranks: where the CMC curve is read.
+
+    Returns:
+        For each rank k 1 if the first place is within k, else 0; then the mean of n / place of the
+        n-th; then the number of places divided by the last of them.
+    """
+    numbers = np.arange(1, len(places) + 1)
+    hits = [float(places[0] <= rank) for rank in ranks]
+    return [*hits, float((numbers / places).mean()), len(places) / float(places[-1])]
+
+
 class Retrieval:
-    """Sums over queries of what ``torchreid.metrics.evaluate_rank`` says about them.
+    """Sums over queries, by identity.
 
     Gallery images of the query's identity under the query's camera are removed, and a query
     without any other image of its identity does not count, as in torchreid.
@@ -25,16 +48,15 @@ class Retrieval:
 
     def __init__(self, ranks: Sequence[int] = RANKS) -> None:
         self.ranks = tuple(ranks)
-        self.cmc = Mean(len(self.ranks))
-        self.average_precision = Mean()
+        self.mean = Mean(len(self.ranks) + 2)
 
     def update(
         self,
-        distances: np.ndarray,
-        query_pids: np.ndarray,
-        gallery_pids: np.ndarray,
-        query_camids: np.ndarray,
-        gallery_camids: np.ndarray,
+        distances: NDArray[np.floating],
+        query_pids: NDArray[np.integer],
+        gallery_pids: NDArray[np.integer],
+        query_camids: NDArray[np.integer],
+        gallery_camids: NDArray[np.integer],
     ) -> None:
         """Add queries, each against the whole gallery.
 
@@ -43,50 +65,44 @@ class Retrieval:
             query_pids, query_camids: (Q,) identities and cameras of the queries.
             gallery_pids, gallery_camids: (G,) the same of the gallery.
         """
-        same = query_pids[:, None] == gallery_pids
-        valid = int((same & (query_camids[:, None] != gallery_camids)).any(1).sum())
-        if not valid:  # torchreid asserts that there is one
-            return
-        kept = (~same | (query_camids[:, None] != gallery_camids)).sum(1).min()
-        missing = max(0, max(self.ranks) - int(kept))
-        if missing:  # torchreid needs max_rank images for every query: strangers, farther than all
-            stranger = min(gallery_pids.min(), query_pids.min()) - 1
-            distances = np.pad(distances, ((0, 0), (0, missing)), constant_values=np.inf)
-            gallery_pids = np.append(gallery_pids, np.full(missing, stranger))
-            gallery_camids = np.append(gallery_camids, np.zeros(missing, gallery_camids.dtype))
-        cmc, mean_ap = host.torchreid().metrics.evaluate_rank(
-            distances, query_pids, gallery_pids, query_camids, gallery_camids, max_rank=max(self.ranks)
-        )
-        for i, rank in enumerate(self.ranks):
-            self.cmc.total[i] += float(cmc[rank - 1]) * valid
-        self.cmc.count += valid
-        self.average_precision.total += float(mean_ap) * valid
-        self.average_precision.count += valid
+        rows, identities = [], []
+        for row, pid, camid in zip(distances, query_pids, query_camids, strict=True):
+            order = np.argsort(row)
+            same = gallery_pids[order] == pid
+            kept = ~(same & (gallery_camids[order] == camid))
+            places = np.flatnonzero(same[kept]) + 1
+            if len(places):
+                rows.append(retrieval_of_places(places, self.ranks))
+                identities.append(int(pid))
+        if rows:
+            self.mean.update(torch.tensor(rows, dtype=torch.float64), identity=torch.tensor(identities))
 
     def merge(self, other: Retrieval) -> Retrieval:
         """Add the state of another process or block of queries; gives itself."""
-        self.cmc.merge(other.cmc)
-        self.average_precision.merge(other.average_precision)
+        self.mean.merge(other.mean)
         return self
 
+    @property
+    def names(self) -> list[str]:
+        """``rank-k`` for each rank, ``mAP`` and ``mINP``."""
+        return [*(f"rank-{rank}" for rank in self.ranks), "mAP", "mINP"]
+
     def percent(self) -> dict[str, float | None]:
-        """``rank-k`` for each rank and ``mAP``, in percent; None where no query counts."""
-        values = [*self.cmc.values, self.average_precision.value]
-        names = [*(f"rank-{rank}" for rank in self.ranks), "mAP"]
-        return {n: None if v is None else 100 * v for n, v in zip(names, values, strict=True)}
+        """:attr:`names` in percent; None where no query counts."""
+        values = zip(self.names, self.mean.values, strict=True)
+        return {name: None if value is None else 100 * value for name, value in values}
+
+    def intervals(self) -> dict[str, Interval | None]:
+        """95 % intervals of :meth:`percent`, over identities."""
+        return {n: percent(i) for n, i in zip(self.names, self.mean.intervals, strict=True)}
 
     def to_dict(self) -> dict[str, Any]:
         """The state, JSON-ready; :meth:`from_dict` reads it back."""
-        return {
-            "ranks": list(self.ranks),
-            "cmc": self.cmc.to_dict(),
-            "average_precision": self.average_precision.to_dict(),
-        }
+        return {"ranks": list(self.ranks), "mean": self.mean.to_dict()}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Retrieval:
         """Read what :meth:`to_dict` wrote."""
         retrieval = cls(state["ranks"])
-        retrieval.cmc = Mean.from_dict(state["cmc"])
-        retrieval.average_precision = Mean.from_dict(state["average_precision"])
+        retrieval.mean = Mean.from_dict(state["mean"])
         return retrieval

@@ -10,6 +10,7 @@ from torchreid_amd.evaluation.decomposition_scores import DecompositionScores
 _COLUMNS = {
     "rank-1": "rank-1",
     "mAP": "mAP",
+    "mINP": "mINP",
     "ADRE": "ADRE",
     "X-mAP_e": "X-mAP_e",
     "X-mAP_c": "X-mAP_c",
