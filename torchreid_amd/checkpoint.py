@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from torchreid_amd.errors import InputError
 from torchreid_amd.files import atomic_path
-from torchreid_amd.safe_load import read_checkpoint
+from torchreid_amd.safe_load import MODEL_ZOO, read_checkpoint
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 
@@ -111,6 +111,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
     """
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         model = model.module
+    if not Path(path).expanduser().exists():
+        raise InputError(_where_else(model, str(path)))
     given, expected = read_state_dict(path), model.state_dict()
     both = [k for k in given if k in expected]
     skipped = tuple(k for k in both if is_classifier(k) and _resized(given[k], expected[k]))
@@ -144,6 +146,15 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
             f"({', '.join(skipped)})"
         )
     return LoadReport(str(path), tuple(chosen), skipped)
+
+
+def _where_else(model: nn.Module, path: str) -> str:
+    from torchreid_amd.host import model_name
+    from torchreid_amd.targets.model_zoo import where_to_get
+
+    published = where_to_get(model_name(model), path)
+    known = f"{published}; all are shown by" if published else f"torchreid's are at {MODEL_ZOO}, or see"
+    return f"no weights at {path!r}; give the path of a checkpoint ({known} torchreid-amd list zoo)"
 
 
 def fingerprint(weights: nn.Module | Mapping[str, Tensor]) -> str:

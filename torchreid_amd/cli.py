@@ -13,7 +13,7 @@ from torchreid_amd.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from torchreid_amd.explain import Explainer
 
-_KINDS = ("targets", "heads", "losses", "datasets", "attributes")
+_KINDS = ("targets", "heads", "losses", "datasets", "attributes", "zoo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,9 +84,18 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--force", action="store_true", help="render again over what is there")
     synth.set_defaults(run=_synth)
 
+    inspect = commands.add_parser("inspect", help="show where a model is cut and what an interpreter adds")
+    inspect.add_argument("model", metavar="MODEL", help="a model's name, or package.module:function")
+    inspect.add_argument("--weights", default="", help="a checkpoint of the model")
+    inspect.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="image size in pixels")
+    inspect.add_argument("--map", nargs="+", default=(), help="cut at the outputs of these modules")
+    inspect.add_argument("--stem", nargs="+", default=(), help="modules that give the shared early features")
+    inspect.set_defaults(run=_inspect)
+
     listing = commands.add_parser("list", help="list what is registered")
     listing.add_argument("kind", metavar="{" + ",".join(_KINDS) + "}", help="what to list")
     listing.add_argument("pattern", nargs="?", default="*", help="wildcards, e.g. 'osnet*'")
+    listing.add_argument("--table", action="store_true", help="targets only: cut and sizes of each family")
     listing.set_defaults(run=_list)
     return parser
 
@@ -195,11 +204,27 @@ def _synth(args: argparse.Namespace) -> None:
     print(folder)
 
 
+def _inspect(args: argparse.Namespace) -> None:
+    from torchreid_amd.targets.inspection import inspect_model
+
+    print(inspect_model(args.model, args.weights, args.size, args.map, args.stem).summary())
+
+
 def _list(args: argparse.Namespace) -> None:
     import torchreid_amd
+    from torchreid_amd.targets.model_zoo import list_zoo
+    from torchreid_amd.targets.table import targets_table
 
     if args.kind not in _KINDS:
         raise unknown_name("kind", args.kind, _KINDS)
+    if args.kind == "zoo":
+        print(*list_zoo(args.pattern), sep="\n")
+        return
+    if args.table:
+        if args.kind != "targets":
+            raise InputError(f"--table shows targets, not {args.kind}: torchreid-amd list targets --table")
+        print(targets_table())
+        return
     for name in getattr(torchreid_amd, f"list_{args.kind}")(args.pattern):
         print(name)
 

@@ -42,7 +42,7 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
     """
     name = type(model).__name__
     by_hand = (
-        "name the cut by hand: torchreid_amd.cut(model, map='…', stem='…') with two of its modules "
+        "name the cut by hand: torchreid_amd.cut(model, map='…', stem='…') with its modules "
         f"({_children(model)}), or Target.from_callables(stem, body, tail)"
     )
     try:
@@ -66,6 +66,13 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
             f"{name} cannot be cut automatically: {len(cuts)} map(s) carry every path to its output, "
             f"and a stem and a feature map are needed; {by_hand}"
         )
+    behind = [n for n in nodes[nodes.index(cuts[-1]) + 1 :] if _reads_neighbours(n, traced)]
+    if behind:
+        raise InputError(
+            f"{name} cannot be cut automatically: behind {place_of(cuts[-1])}, the last map that carries "
+            f"every path to its output, there are still convolutions ({place_of(behind[-1])}): its output is "
+            f"made of several maps; {by_hand}"
+        )
     stem = extract(model, nodes[:1], early[-1:])
     body = extract(model, early[-1:], cuts[-1:])
     rest = extract(model, cuts[-1:], nodes[-1:])
@@ -79,6 +86,14 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
 def _children(model: nn.Module) -> str:
     names = [name for name, _ in model.named_children()]
     return ", ".join(names[:12]) + (", …" if len(names) > 12 else "") or "it has none"
+
+
+def _reads_neighbours(node: fx.Node, traced: fx.GraphModule) -> bool:
+    """Whether a step is a convolution of a map of more than one position."""
+    if node.op != "call_module" or not shape_of(node)[2:]:
+        return False
+    is_convolution = isinstance(traced.get_submodule(str(node.target)), nn.Conv2d)
+    return is_convolution and shape_of(node)[2:] != (1, 1)
 
 
 def _from_images(nodes: Sequence[fx.Node]) -> list[fx.Node]:

@@ -27,7 +27,7 @@ class Place:
     Attributes:
         stem: the last module or computation of the stem.
         maps: those that give the feature map(s), the principal one first.
-        how: ``'by entry'``, ``'traced'``, ``'named'``, ``'by hooks'`` or ``'by hand'``.
+        how: ``'by entry'``, ``'traced'``, ``'named'``, ``'by running again'`` or ``'by hand'``.
     """
 
     stem: str = ""
