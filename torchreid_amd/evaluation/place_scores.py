@@ -1,0 +1,110 @@
+"""Pointing game, relevance mass, rank accuracy and the confusion of regions, over many images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchreid_amd.evaluation.adre import percent
+from torchreid_amd.evaluation.bootstrap import Interval, bootstrap_intervals
+from torchreid_amd.evaluation.by_identity import IdentitySums
+from torchreid_amd.evaluation.mean import Mean
+from torchreid_amd.evaluation.place import (
+    area,
+    mass_in_regions,
+    pointing,
+    relevance_mass,
+    relevance_rank_accuracy,
+)
+
+NAMES = ("pointing", "relevance_mass", "rank_accuracy", "area")
+
+
+class PlaceScores:
+    """Sums by identity of the scores of each attribute, on the images where it is visible.
+
+    Over all attributes a score is the mean of its means by attribute, so that what everybody has
+    does not drown what few people carry.
+
+    Args:
+        attributes: M.
+    """
+
+    def __init__(self, attributes: int) -> None:
+        self.attributes = attributes
+        self.mean = Mean(len(NAMES) * attributes)
+        self.confusion = IdentitySums((2, attributes, attributes))
+
+    def update(self, maps: Tensor, regions: Tensor, identity: int) -> None:
+        """Add one image.
+
+        Args:
+            maps: (M, H, W) attention maps at the size of the regions.
+            regions: (M, H, W) bool, true regions; an empty one is not visible and does not count.
+            identity: whose image it is.
+        """
+        visible = regions.flatten(1).any(1)
+        who = torch.tensor([identity])
+        values = torch.zeros(len(NAMES), self.attributes, dtype=torch.float64)
+        if visible.any():
+            some, places = maps[visible], regions[visible]
+            for row, score in enumerate((pointing, relevance_mass, relevance_rank_accuracy)):
+                values[row, visible] = score(some, places)
+            values[-1, visible] = area(places)
+        self.mean.update(values.reshape(1, -1), visible.repeat(len(NAMES)).unsqueeze(0), who)
+        both = (visible.unsqueeze(1) & visible).double()
+        inside = mass_in_regions(maps, regions) * both
+        self.confusion.add(torch.stack([inside, area(regions) * both]).unsqueeze(0), who)
+
+    def merge(self, other: PlaceScores) -> PlaceScores:
+        """Add the state of another process; gives itself."""
+        self.mean.merge(other.mean)
+        self.confusion.merge(other.confusion)
+        return self
+
+    def percent(self) -> dict[str, float | None]:
+        """Each score in percent, over the attributes that are visible somewhere; ``area`` is chance."""
+        values = self._over_attributes(torch.ones(1, len(self.mean.sums), dtype=torch.float64))[0].tolist()
+        return {name: None if v != v else 100 * v for name, v in zip(NAMES, values, strict=True)}
+
+    def intervals(self) -> dict[str, Interval | None]:
+        """95 % intervals of :meth:`percent`, over identities."""
+        ends = bootstrap_intervals(self._over_attributes, len(self.mean.sums))
+        return {name: percent(i) for name, i in zip(NAMES, ends, strict=True)}
+
+    def _over_attributes(self, times: Tensor) -> Tensor:
+        total, count = (times @ part for part in self.mean.sums.rows.unbind(1))
+        return (total / count).reshape(len(times), len(NAMES), -1).nanmean(2)
+
+    def by_attribute(self) -> list[dict[str, Any]]:
+        """M rows: ``images`` where it is visible, each score in percent, and ``intervals``."""
+        count = self.mean.count[: self.attributes].tolist()
+        values, ends = self.mean.values, self.mean.intervals
+        rows = []
+        for k in range(self.attributes):
+            at = [k + row * self.attributes for row in range(len(NAMES))]
+            found = {n: values[i] for n, i in zip(NAMES, at, strict=True)}
+            rows.append(
+                {"images": int(count[k])}
+                | {n: None if v is None else 100 * v for n, v in found.items()}
+                | {"intervals": {n: percent(ends[i]) for n, i in zip(NAMES, at, strict=True)}}
+            )
+        return rows
+
+    def concentration(self) -> Tensor:
+        """(M, M): how much denser map k is in region l than everywhere, on images where both are visible.
+
+        1 is chance, NaN where the two are never visible together.
+        """
+        inside, by_chance = self.confusion.total
+        return inside / by_chance
+
+    def own_region_first(self) -> float | None:
+        """Percent of attributes whose map is densest in the attribute's own region."""
+        table = self.concentration()
+        own = table.diagonal()
+        seen = ~own.isnan()
+        first = own >= table.nan_to_num(-torch.inf).amax(1)
+        return 100 * float(first[seen].double().mean()) if seen.any() else None
