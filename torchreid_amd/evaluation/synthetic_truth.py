@@ -1,0 +1,64 @@
+"""True regions and counterfactual photographs, where a data set knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.evaluation.effect import Change
+
+
+class Truth(Protocol):
+    """What a data set must know for the scores of place and effect."""
+
+    def regions(self, path: str) -> NDArray[np.bool_]:
+        """(M, H, W), where each attribute shows in a photograph."""
+
+    def changed(self, path: str, changes: Sequence[Change]) -> list[NDArray[np.uint8]]:
+        """The photograph re-rendered with each change alone: (H, W, 3) RGB."""
+
+
+class SyntheticTruth:
+    """The truth about the synthetic pedestrians, in the order of an interpreter's attributes.
+
+    Args:
+        schema: the interpreter's attributes, all of them known to the pedestrians.
+    """
+
+    def __init__(self, schema: AttributeSchema) -> None:
+        from torchreid_amd.datasets.synthetic.person import schema as rendered
+
+        self.order = [rendered().index(name) for name in schema.attributes]
+
+    def regions(self, path: str) -> NDArray[np.bool_]:
+        """(M, H, W), where each attribute shows."""
+        from torchreid_amd.datasets.synthetic import regions
+
+        return regions(path)[self.order]
+
+    def changed(self, path: str, changes: Sequence[Change]) -> list[NDArray[np.uint8]]:
+        """The photograph re-rendered with each change alone."""
+        from torchreid_amd.datasets.synthetic.counterfactual import find_record, person_of
+        from torchreid_amd.datasets.synthetic.photograph import take
+
+        record, options = find_record(path)
+        person = person_of(record.pid, options)
+        people = [person.with_attribute(change.attribute, change.value) for change in changes]
+        return [take(someone, record, options).pixels for someone in people]
+
+
+def truth_of(dataset: str, schema: AttributeSchema) -> Truth | None:
+    """What is known of a data set's photographs; None for real ones.
+
+    Body-part priors on real photographs are not ground truth, so nothing stands in for it.
+    """
+    from torchreid_amd.datasets.synthetic.person import schema as rendered
+
+    known = set(rendered().attributes)
+    if dataset.startswith("synthetic_attr") and known.issuperset(schema.attributes):
+        return SyntheticTruth(schema)
+    return None
