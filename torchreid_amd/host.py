@@ -21,6 +21,7 @@ from torchreid_amd.factory import OpenFactory
 from torchreid_amd.registry import natural_key
 
 PREFIX = "amd_"  #: of the factory names that build a target with its interpreter
+TIMM = "timm_"  #: of the factory names that build a model of timm
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -158,7 +159,6 @@ def install() -> None:
     from torchreid_amd import engine, losses
     from torchreid_amd.interpreted import interpreted_factory
     from torchreid_amd.registry import datasets
-    from torchreid_amd.targets.timm_names import PREFIX as TIMM
     from torchreid_amd.targets.timm_names import timm_factory
 
     package = torchreid()

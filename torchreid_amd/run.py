@@ -209,7 +209,8 @@ def load_run(
         ) from None
     file = _find_weights(folder, remembered, weights)
     state = _read_head(folder, expected[1])
-    network = host.build_model(model, num_classes=classes, loss=loss)
+    made_for = {"size": (height, width)} if model.startswith(host.TIMM) else {}
+    network = host.build_model(model, num_classes=classes, loss=loss, **made_for)
     load_weights(network, file, quiet=True)
     if fingerprint(network) != expected[0]:
         raise InputError(

@@ -20,13 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from torchreid_amd.errors import InputError
+from torchreid_amd.host import TIMM
 from torchreid_amd.registry import targets
 from torchreid_amd.targets.automatic import automatic_cut
 from torchreid_amd.targets.tail import principal, tail_of
 from torchreid_amd.targets.target import Place, Target
 from torchreid_amd.targets.timm_layout import AsMap, FromMap
 from torchreid_amd.targets.timm_model import TimmModel, other_size
-from torchreid_amd.targets.timm_names import PREFIX, timm_names
+from torchreid_amd.targets.timm_names import timm_names
 from torchreid_amd.targets.timm_tokens import has_tokens, token_cut
 from torchreid_amd.targets.tracing import first_line, noise
 
@@ -232,4 +233,4 @@ class SizeCheck(nn.Module):
         return images
 
 
-targets.add_family(PREFIX, timm_cut, timm_names)
+targets.add_family(TIMM, timm_cut, timm_names)

@@ -16,8 +16,7 @@ from torch import nn
 
 from torchreid_amd import host
 from torchreid_amd.errors import InputError, unknown_name
-
-PREFIX = "timm_"  #: of the factory names that build a model of timm
+from torchreid_amd.host import TIMM
 
 
 def timm() -> Any:
@@ -26,14 +25,14 @@ def timm() -> Any:
     return importlib.import_module("timm")
 
 
-def timm_names(pattern: str = f"{PREFIX}*") -> list[str]:
+def timm_names(pattern: str = f"{TIMM}*") -> list[str]:
     """Names ``timm_<name>`` that match a wildcard pattern.
 
     A pattern with a dot in it is matched with the tags of pretrained weights:
     ``'timm_vit_small*.lvd142m'``.
     """
-    found = timm().list_models(pattern.removeprefix(PREFIX), include_tags="." in pattern)
-    return [PREFIX + name for name in found]
+    found = timm().list_models(pattern.removeprefix(TIMM), include_tags="." in pattern)
+    return [TIMM + name for name in found]
 
 
 def check_name(name: str) -> str:
@@ -42,16 +41,16 @@ def check_name(name: str) -> str:
     Raises:
         InputError: timm has no model of that name, or no weights of that tag.
     """
-    own = name.removeprefix(PREFIX)
+    own = name.removeprefix(TIMM)
     architecture, _, tag = own.partition(".")
     if not timm().is_model(architecture):
-        raise unknown_name("model", PREFIX + architecture, timm_names())
-    tagged = timm_names(f"{PREFIX}{architecture}.*")
-    if tag and PREFIX + own not in tagged:
-        near = difflib.get_close_matches(own, [n.removeprefix(PREFIX) for n in tagged], n=1, cutoff=0)
-        hint = f"; did you mean {PREFIX + near[0]!r}?" if near else ""
+        raise unknown_name("model", TIMM + architecture, timm_names())
+    tagged = timm_names(f"{TIMM}{architecture}.*")
+    if tag and TIMM + own not in tagged:
+        near = difflib.get_close_matches(own, [n.removeprefix(TIMM) for n in tagged], n=1, cutoff=0)
+        hint = f"; did you mean {TIMM + near[0]!r}?" if near else ""
         raise InputError(
-            f"timm has no weights {tag!r} of {PREFIX + architecture!r}{hint} "
+            f"timm has no weights {tag!r} of {TIMM + architecture!r}{hint} "
             f"known: {', '.join(n.partition('.')[2] for n in tagged) or 'none'}"
         )
     return own
@@ -79,5 +78,5 @@ def timm_factory(name: str) -> Callable[..., nn.Module]:
         return TimmModel(name, num_classes, loss=loss, pretrained=pretrained, **options)
 
     build.__name__ = build.__qualname__ = name
-    build.__doc__ = f"timm's {name.removeprefix(PREFIX)} as a ReID model."
+    build.__doc__ = f"timm's {name.removeprefix(TIMM)} as a ReID model."
     return build

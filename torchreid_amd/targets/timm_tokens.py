@@ -74,41 +74,47 @@ def token_cut(model: TimmModel) -> Target:
     backbone: Any = model.backbone
     depth = len(backbone.blocks)
     stem = Embedding(model, depth // 2)
-    by_class_token = backbone.global_pool == "token"
-    options: list[tuple[nn.Module, nn.Module | None]] = []  # norm of the map, and the block behind it
-    if by_class_token:
-        last: Any = backbone.blocks[depth - 1]
-        name = next((n for n in _FIRST_NORMS if isinstance(getattr(last, n, None), nn.Module)), "")
-        if name:
-            options.append((getattr(last, name), _behind_first_norm(last, name, stem.beside)))
-        options.append((nn.Identity(), last))  # a block whose norm comes behind its attention
-        middle = range(depth // 2, depth - 1)
-        place = f"backbone.blocks.{depth - 1}"
+    last: nn.Module | None = None
+    if backbone.global_pool == "token":
+        norm, last = _first_norm(model, backbone.blocks[depth - 1], stem.beside)
+        middle, keep, place = range(depth // 2, depth - 1), stem.beside, f"backbone.blocks.{depth - 1}"
     else:
-        options.append((backbone.norm, None))
-        middle = range(depth // 2, depth)
-        place = "backbone.norm"
+        norm = backbone.norm
+        keep = stem.beside if _reads_tokens(backbone) else 0
+        middle, place = range(depth // 2, depth), "backbone.norm"
+    body = Blocks(backbone, middle, norm, stem.beside, keep)
+    rest = Rest(model, last, stem.beside)
     images = noise(2, model.size).to(model.neck.weight.device)
-    for norm, block in options:
-        beside = stem.beside if by_class_token or _reads_tokens(backbone) else 0
-        body = Blocks(backbone, middle, norm, stem.beside, keep=beside)
-        rest = Rest(model, block, stem.beside)
-        with torch.no_grad():
-            features = body(stem(images))
-        target = Target(
-            stem,
-            body,
-            TokenTail(rest) if isinstance(features, tuple) else tail_of(rest, features),
-            model=model,
-            size=model.size,
-            fixed_size=stem.fixed,
-            place=Place(f"backbone.blocks.{depth // 2 - 1}", (place,), "by entry"),
-        )
-        if target.law_error(images) <= _LAW:
-            return target
-    raise InputError(
-        f"{model.name} cannot be cut: the {type(backbone.blocks[depth - 1]).__name__} that ends it is of no "
-        "make this package knows; cut it by hand: Target.from_callables(stem, body, tail)"
+    with torch.no_grad():
+        features = body(stem(images))
+    target = Target(
+        stem,
+        body,
+        TokenTail(rest) if isinstance(features, tuple) else tail_of(rest, features),
+        model=model,
+        size=model.size,
+        fixed_size=stem.fixed,
+        place=Place(f"backbone.blocks.{depth // 2 - 1}", (place,), "by entry"),
+    )
+    if target.law_error(images) > _LAW:
+        raise _unknown(model, backbone.blocks[depth - 1])
+    return target
+
+
+def _first_norm(model: TimmModel, block: nn.Module, beside: int) -> tuple[nn.Module, nn.Module]:
+    """The norm that patch tokens pass before a block's attention, and the rest of the block."""
+    if "Post" in type(block).__name__:  # its norms come behind attention and MLP
+        return nn.Identity(), block
+    name = next((n for n in _FIRST_NORMS if isinstance(getattr(block, n, None), nn.Module)), "")
+    if not name:
+        raise _unknown(model, block)
+    return getattr(block, name), _behind_first_norm(block, name, beside)
+
+
+def _unknown(model: TimmModel, block: nn.Module) -> InputError:
+    return InputError(
+        f"{model.name} cannot be cut: the {type(block).__name__} that ends it is of no make this package "
+        "knows; cut it by hand: Target.from_callables(stem, body, tail)"
     )
 
 
@@ -190,7 +196,7 @@ class Rest(nn.Module):
         super().__init__()
         backbone: Any = model.backbone
         self.model, self.block, self.beside = model, block, beside
-        self.norm = backbone.norm if block is not None else nn.Identity()
+        self.norm = backbone.norm
         self.position, self.last = Position(backbone), len(backbone.blocks) - 1
 
     def forward(self, features: Features) -> Tensor:
@@ -198,10 +204,12 @@ class Rest(nn.Module):
         map_, tokens = features if isinstance(features, tuple) else (features, None)
         if tokens is None and self.beside:  # the pooling leaves them out: any will do
             tokens = map_.new_zeros(len(map_), self.beside, map_.shape[1])
-        x = _joined(tokens, map_)
-        if self.block is not None:
-            x = self.block(x, **self.position((map_.shape[2], map_.shape[3]), self.last))
-        embedding: Tensor = self.model.neck(self.model.pooled(self.norm(x)))
+        if self.block is None:  # the map has passed the norm, the tokens have not
+            x = _joined(None if tokens is None else self.norm(tokens), map_)
+        else:
+            position = self.position((map_.shape[2], map_.shape[3]), self.last)
+            x = self.norm(self.block(_joined(tokens, map_), **position))
+        embedding: Tensor = self.model.neck(self.model.pooled(x))
         return embedding
 
 
