@@ -18,7 +18,7 @@ class Camera:
 
     Attributes:
         number: 1–6, 0 for a neutral one.
-        place: name of its scene.
+        places: names of the scenes it sees; half of its pictures show the first.
         light: light on people and ground.
         cast: gain of red, green, blue.
         exposure: gain of all.
@@ -34,7 +34,7 @@ class Camera:
     """
 
     number: int
-    place: str
+    places: tuple[str, ...]
     light: Light
     cast: tuple[float, float, float]
     exposure: float
@@ -55,45 +55,45 @@ def _light(x: float, y: float, z: float, direct: float, sky: float, tint: tuple[
     return Light((x / size, y / size, z / size), direct, sky, tint, sky_tint, hardness)
 
 
-_DAY, _WARM, _COOL = (1.0, 0.99, 0.97), (1.06, 0.99, 0.88), (0.93, 0.99, 1.08)
+_DAY, _WARM, _COOL = (1.0, 1.0, 0.99), (1.02, 1.0, 0.96), (0.98, 1.0, 1.02)
 
 #: even light, true colours, sharp
 NEUTRAL = Camera(
-    0, "grey", _light(0.2, 0.5, 0.85, 0.55, 0.62, (1, 1, 1), (1, 1, 1), 0.2),
+    0, ("grey",), _light(0.2, 0.5, 0.85, 0.55, 0.62, (1, 1, 1), (1, 1, 1), 0.2),
     cast=(1, 1, 1), exposure=1.0, contrast=1.0, saturation=1.0, haze=0.0,
     blur=0.0, detail=1.0, noise=0.0, quality=(95, 95), pitch=0.05, headings=(0.0,),
 )  # fmt: skip
 
 CAMERAS: tuple[Camera, ...] = (
     Camera(
-        1, "plaza", _light(-0.7, 0.7, 0.5, 0.62, 0.55, _WARM, _COOL, 0.45),
-        cast=(1.03, 1.0, 0.96), exposure=1.02, contrast=1.05, saturation=1.0, haze=0.02,
+        1, ("plaza", "terrace", "lawn"), _light(-0.6, 0.7, 0.7, 0.52, 0.60, _WARM, _COOL, 0.45),
+        cast=(1.02, 1.0, 0.98), exposure=1.06, contrast=1.04, saturation=1.0, haze=0.02,
         blur=0.34, detail=1.0, noise=0.007, quality=(82, 92), pitch=0.16, headings=(0.3, 2.8, -0.4),
     ),
     Camera(
-        2, "lawn", _light(0.8, 0.6, 0.3, 0.50, 0.56, _WARM, _DAY, 0.35),
-        cast=(0.98, 1.03, 0.94), exposure=0.95, contrast=0.98, saturation=1.05, haze=0.03,
+        2, ("lawn", "plaza", "road"), _light(0.7, 0.6, 0.6, 0.50, 0.60, _WARM, _DAY, 0.35),
+        cast=(0.99, 1.02, 0.97), exposure=1.07, contrast=1.0, saturation=1.04, haze=0.02,
         blur=0.41, detail=0.9, noise=0.010, quality=(78, 90), pitch=0.22, headings=(1.5, -1.5, 0.5),
     ),
     Camera(
-        3, "wall", _light(0.1, 0.8, 0.6, 0.28, 0.68, _COOL, _COOL, 0.15),
-        cast=(0.94, 0.99, 1.07), exposure=0.90, contrast=0.95, saturation=0.90, haze=0.05,
+        3, ("wall", "road", "arcade"), _light(0.1, 0.8, 0.7, 0.40, 0.66, _COOL, _COOL, 0.15),
+        cast=(0.98, 1.0, 1.02), exposure=1.05, contrast=0.97, saturation=0.96, haze=0.03,
         blur=0.45, detail=0.9, noise=0.011, quality=(76, 90), pitch=0.10, headings=(3.1, 0.1, 2.6),
     ),
     Camera(
-        4, "road", _light(0.5, 0.8, 0.7, 0.78, 0.48, _DAY, _COOL, 0.55),
-        cast=(1.0, 1.0, 1.0), exposure=1.08, contrast=1.12, saturation=1.02, haze=0.0,
+        4, ("road", "wall", "plaza"), _light(0.5, 0.8, 0.8, 0.56, 0.56, _DAY, _COOL, 0.55),
+        cast=(1.0, 1.0, 1.0), exposure=1.08, contrast=1.06, saturation=1.02, haze=0.0,
         blur=0.30, detail=1.0, noise=0.008, quality=(80, 92), pitch=0.20, headings=(0.8, -2.3, 2.3),
     ),
     Camera(
-        5, "arcade", _light(-0.3, 0.9, 0.3, 0.40, 0.46, _WARM, _WARM, 0.25),
-        cast=(1.08, 0.99, 0.86), exposure=0.98, contrast=1.02, saturation=0.92, haze=0.03,
+        5, ("arcade", "wall", "terrace"), _light(-0.3, 0.9, 0.6, 0.44, 0.62, _WARM, _WARM, 0.25),
+        cast=(1.02, 1.0, 0.98), exposure=1.11, contrast=1.0, saturation=0.97, haze=0.02,
         blur=0.52, detail=0.8, noise=0.016, quality=(74, 88), pitch=0.12, headings=(-0.9, 2.2, 0.0),
     ),
     Camera(
-        6, "terrace", _light(-0.5, 0.7, -0.3, 0.60, 0.60, _DAY, _DAY, 0.30),
-        cast=(0.97, 1.0, 1.03), exposure=1.0, contrast=0.88, saturation=0.88, haze=0.10,
-        blur=0.56, detail=0.66, noise=0.010, quality=(72, 88), pitch=0.30, headings=(-1.2, 1.4, 3.0),
+        6, ("terrace", "lawn", "arcade"), _light(-0.6, 0.8, 0.3, 0.52, 0.62, _DAY, _DAY, 0.30),
+        cast=(0.99, 1.0, 1.02), exposure=1.12, contrast=0.96, saturation=0.97, haze=0.04,
+        blur=0.56, detail=0.75, noise=0.010, quality=(72, 88), pitch=0.28, headings=(-1.2, 1.4, 3.0),
     ),
 )  # fmt: skip
 
@@ -111,15 +111,15 @@ def at_hour(camera: Camera, rng: np.random.Generator) -> Camera:
     r, g, b = camera.cast
     light = replace(
         camera.light,
-        strength=camera.light.strength * (1 + 0.16 * z[0]),
-        sky=camera.light.sky * (1 + 0.06 * z[1]),
+        strength=camera.light.strength * (1 + 0.09 * z[0]),
+        sky=camera.light.sky * (1 + 0.04 * z[1]),
         hardness=float(np.clip(camera.light.hardness * (1 + 0.3 * z[0]), 0, 0.7)),
     )
     return replace(
         camera,
         light=light,
-        exposure=camera.exposure * (1 + 0.06 * z[2]),
-        cast=(r * (1 + 0.02 * z[3]), g, b * (1 - 0.025 * z[3])),
+        exposure=camera.exposure * (1 + 0.03 * z[2]),
+        cast=(r * (1 + 0.012 * z[3]), g, b * (1 - 0.015 * z[3])),
         saturation=camera.saturation * (1 + 0.05 * z[4]),
         blur=camera.blur * (1 + 0.25 * abs(z[5])),
     )

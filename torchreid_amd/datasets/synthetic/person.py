@@ -16,11 +16,11 @@ from torchreid_amd.registry import attribute_sets
 
 Labels = npt.NDArray[np.int8]
 
-#: share of people by colour; near Market-1501's, the rare ones raised, the rest has no named colour
-UPPER = {"black": 0.15, "blue": 0.08, "gray": 0.12, "green": 0.08, "purple": 0.05, "red": 0.11,
-         "white": 0.33, "yellow": 0.06}  # fmt: skip
-LOWER = {"black": 0.37, "blue": 0.15, "brown": 0.085, "gray": 0.14, "green": 0.035, "pink": 0.045,
-         "purple": 0.03, "white": 0.085, "yellow": 0.035}  # fmt: skip
+#: share of people by colour; in Market-1501's order but more even, the rest has no named colour
+UPPER = {"black": 0.15, "blue": 0.12, "gray": 0.12, "green": 0.11, "purple": 0.08, "red": 0.13,
+         "white": 0.18, "yellow": 0.09}  # fmt: skip
+LOWER = {"black": 0.21, "blue": 0.17, "brown": 0.11, "gray": 0.13, "green": 0.07, "pink": 0.07,
+         "purple": 0.06, "white": 0.10, "yellow": 0.06}  # fmt: skip
 
 
 def schema() -> AttributeSchema:
@@ -120,7 +120,7 @@ def _labels_from(u: dict[str, npt.NDArray[np.float64]]) -> list[dict[str, bool]]
             "gender": female,
             "hair": p["hair"] < (0.68 if female else 0.05),
             "clothes": pants,
-            "up": p["up"] < 0.90,
+            "up": p["up"] < 0.75,
             "down": p["down"] < (0.57 if pants else 0.80),
             "backpack": p["backpack"] < 0.265,
             "bag": carries,

@@ -24,6 +24,8 @@ from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
 from torchreid_amd.datasets.synthetic.surface import Surfaces, View
 
 SUPERSAMPLING = 2  #: canvas pixels along each side of an image pixel
+FADED, FLAT = 0.45, 0.6  #: saturation and contrast of the street: less than of clothes
+NARROW = 0.78  #: boxes are narrower than the image and stretched to it, as those of Market-1501 are
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
@@ -69,7 +71,7 @@ def take(
     camera = at_hour(place, stream(seed, "hour", record.pid, record.camera))
     heading = camera.headings[int(walk.integers(len(camera.headings)))] + 0.2 * float(walk.normal())
     pose = draw_pose(stream(seed, "pose", *key), person, heading)
-    tall, wide = SUPERSAMPLING * options.height, SUPERSAMPLING * options.width
+    tall, wide = SUPERSAMPLING * options.height, round(SUPERSAMPLING * options.width * NARROW)
     box = stream(seed, "box", *key)
     view = _frame_person(box, pose.yaw, camera, (tall, wide), person)
     surfaces = Surfaces(tall, wide)
@@ -116,13 +118,16 @@ def _background(rng: np.random.Generator, camera: Camera, seed: int, canvas: tup
     high, broad = int(tall * zoom), int(wide * zoom)
     x, y = int(rng.integers(0, WIDTH - broad)), int(rng.integers(0, max(HEIGHT - high, 1)))
     flip = rng.random() < 0.5
-    view = scene(camera.place, seed, camera_of(camera.number).light)[y : y + high, x : x + broad]
+    at = int(rng.random() * 2 * len(camera.places))
+    place = camera.places[at if at < len(camera.places) else 0]
+    view = scene(place, seed)[y : y + high, x : x + broad]
     if flip:
         view = view[:, ::-1]
     day = 0.62 * camera.light.sky + 0.60 * camera.light.strength + 0.28
-    return np.ascontiguousarray(cv2.resize(view, (wide, tall), interpolation=cv2.INTER_LINEAR)) * np.float32(
-        day
-    )
+    picture = np.ascontiguousarray(cv2.resize(view, (wide, tall), interpolation=cv2.INTER_LINEAR))
+    grey = picture.mean(axis=2, keepdims=True)
+    picture = grey + (picture - grey) * np.float32(FADED)
+    return np.asarray((0.5 + (picture - 0.5) * np.float32(FLAT)) * np.float32(day), np.float32)
 
 
 def _ground_shadow(picture: Array, person: Person, pose: Pose, camera: Camera, view: View) -> None:

@@ -19,14 +19,14 @@ from torchreid_amd.datasets.synthetic.surface import Surfaces, View
 
 HEIGHT, WIDTH = 460, 1500
 _Rgb = tuple[float, float, float]
+_DAYLIGHT = Light((0.4, 0.7, 0.59), 0.5, 0.58, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 0.3)
 
 
 class _Scene:
     """A canvas for scenery: ``(HEIGHT, WIDTH, 3)`` with a horizon row."""
 
-    def __init__(self, rng: np.random.Generator, horizon: int, light: Light) -> None:
+    def __init__(self, rng: np.random.Generator, horizon: int) -> None:
         self.rng = rng
-        self.light = light
         self.horizon = horizon
         self.picture: Array = np.zeros((HEIGHT, WIDTH, 3), np.float32)
 
@@ -96,7 +96,7 @@ class _Scene:
             surfaces = Surfaces(*area.shape[:2])
             view = View(pose.yaw, 0.1, tall / 1.8, tall / 2, feet - top, 0.0, person.traits.stature)
             draw_person(surfaces, person, pose, view)
-            shaded(surfaces, person, self.light, area)
+            shaded(surfaces, person, _DAYLIGHT, area)
             contact = (slice(min(feet - top, len(area) - 1), None), slice(tall // 3, 2 * tall // 3))
             area[contact] *= np.float32(0.75)
 
@@ -280,18 +280,12 @@ _PLACES: dict[str, tuple[Callable[[_Scene], None], int, float, int]] = {
 
 
 @lru_cache(maxsize=12)
-def scene(place: str, seed: int, light: Light) -> Array:
-    """The scene ``(HEIGHT, WIDTH, 3)`` of a place, 1 is white; the same for the same seed.
-
-    Args:
-        place: name of the place.
-        seed: of the data set.
-        light: of the camera, on the people far away.
-    """
+def scene(place: str, seed: int) -> Array:
+    """The scene ``(HEIGHT, WIDTH, 3)`` of a place, 1 is white; the same for the same seed."""
     if place == "grey":
         return np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
     paint, horizon, blur, count = _PLACES[place]
-    s = _Scene(stream(seed, "scene-" + place), horizon, light)
+    s = _Scene(stream(seed, "scene-" + place), horizon)
     paint(s)
     s.passers_by(count)
     s.soften(blur)

@@ -10,7 +10,7 @@ from torchreid_amd.datasets.synthetic.palette import ANCHORS, HAIR, SKIN, Array,
 
 PRINTS = ("plain", "stripes", "pinstripes", "checks", "logo", "block", "lettering", "dots", "raglan", "open",
           "yoke")  # fmt: skip
-_PRINT_SHARE = (0.30, 0.10, 0.05, 0.08, 0.13, 0.06, 0.08, 0.04, 0.06, 0.06, 0.04)
+_PRINT_SHARE = (0.18, 0.13, 0.05, 0.09, 0.08, 0.12, 0.06, 0.05, 0.11, 0.06, 0.07)
 CUTS = ("skinny", "straight", "loose", "tapered")
 
 
@@ -84,7 +84,7 @@ def draw_traits(rng: np.random.Generator, female: bool) -> Traits:
     z = np.clip(rng.normal(size=8), -2, 2)
     lift = np.float32(0.92 + 0.12 * u[1])
     hair = HAIR[min(int(u[2] ** 2.6 * len(HAIR)), len(HAIR) - 1)]
-    shoes = [_any_colour(rng, 0.55), np.float32(0.9) * np.ones(3, np.float32)]
+    shoes = [_any_colour(rng, 0.25), np.float32(0.9) * np.ones(3, np.float32)]
     return Traits(
         stature=1.72 + 0.055 * z[0] - (0.10 if female else 0.0),
         girth=1.0 + 0.10 * z[1],
@@ -100,7 +100,7 @@ def draw_traits(rng: np.random.Generator, female: bool) -> Traits:
         upper_shade=_shade(rng),
         lower_shade=_shade(rng),
         print=str(rng.choice(PRINTS, p=_PRINT_SHARE)),
-        print_colour=_any_colour(rng, 0.35),
+        print_colour=_any_colour(rng, 0.1),
         print_scale=0.75 + 0.6 * u[8],
         print_place=u[9],
         sleeve=u[10],
@@ -112,7 +112,7 @@ def draw_traits(rng: np.random.Generator, female: bool) -> Traits:
         shorts=u[16],
         skirt=u[17],
         flare=u[18],
-        shoes=shoes[int(u[20] < 0.35)],
+        shoes=shoes[int(u[20] < 0.25)],
         sole=np.float32(0.25 + 0.65 * (u[21] < 0.6)) * np.ones(3, np.float32),
         socks=u[22],
         belt=bool(u[23] < 0.3),
