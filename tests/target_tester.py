@@ -24,7 +24,8 @@ def noise(batch, size):
 class Subject:
     """A target with what the laws need of it.
 
-    ``sizes``: (H, W) to try; ``model`` as it was built, ``held``: its state before it was cut.
+    ``sizes``: (H, W) to try; ``model`` as it was built, ``held``: its state before it was cut;
+    ``compiled``: whether to compile and export it, which takes longer than all the rest.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Subject:
     sizes: tuple[tuple[int, int], ...]
     held: dict[str, torch.Tensor]
     attributes: dict[str, set[str]]
+    compiled: bool
 
     @property
     def images(self):
@@ -61,7 +63,7 @@ def own_attributes(model):
     return {path: set(vars(module)) for path, module in model.named_modules()}
 
 
-def subject(name, sizes):
+def subject(name, sizes, compiled=False):
     """A calibrated model of the factory, its target and an interpreter with maps that vary."""
     model = calibrated(name, sizes[0])
     attributes = own_attributes(model)
@@ -69,7 +71,7 @@ def subject(name, sizes):
     target = build_target(model, name=name)
     interpreter = create_interpreter(target, attributes=THREE)
     nn.init.normal_(interpreter.head.decomposition.project.weight, std=0.05)
-    return Subject(name, model, target, interpreter, tuple(sizes), held, attributes)
+    return Subject(name, model, target, interpreter, tuple(sizes), held, attributes, compiled)
 
 
 class AsTuple(nn.Module):
@@ -176,14 +178,18 @@ class TargetTester:
             a, b = subject.interpreter(subject.images), again(subject.images)
         assert torch.equal(a.maps, b.maps) and torch.equal(a.components, b.components)
 
+    @pytest.mark.heavy
     def test_compile(self, subject):
         self._like_eager(subject, lambda m: torch.compile(m, backend="eager", fullgraph=True))
         torch.compiler.reset()
 
+    @pytest.mark.heavy
     def test_export(self, subject):
         self._like_eager(subject, lambda m: torch.export.export(m, (subject.images,)).module())
 
     def _like_eager(self, subject, change):
+        if not subject.compiled:
+            pytest.skip("another model of its family is compiled and exported")
         with torch.no_grad():
             plain = AsTuple(subject.interpreter).eval()(subject.images)
             try:

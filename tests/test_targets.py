@@ -1,4 +1,4 @@
-"""The law of targets, over the whole registry, and the automatic cut."""
+"""The registry of targets, the automatic cut and tails; the laws are in test_every_target.py."""
 
 import pytest
 import torch
@@ -9,9 +9,6 @@ from torchreid_amd import host
 from torchreid_amd.errors import InputError
 from torchreid_amd.registry import list_targets, targets
 from torchreid_amd.targets import Target, automatic_cut, build_target, cut_by_name, tail
-
-NAMES = list_targets()
-
 
 def images(batch=2, height=128, width=64):
     return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(3))
@@ -30,43 +27,18 @@ def calibrated(name):
     return model.eval()
 
 
-def test_the_zoo_families_of_the_first_release_are_registered():
+def test_every_family_is_registered():
     for pattern, number in {
         "osnet*": 9,
-        "resnet*": 8,
+        "resnet*": 9,
         "resnext*": 2,
         "mobilenetv2*": 2,
         "shufflenet_v2*": 4,
         "densenet*": 5,
         "squeezenet*": 3,
+        "*": 49,
     }.items():
         assert len(list_targets(pattern)) == number, pattern
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_law(name):
-    model = calibrated(name)
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    own = model(images()).detach()
-    target = build_target(model, name=name)
-    early, features = target.features(images())
-    held = early.clone()
-    target.body(early)
-    assert torch.equal(early, held), "the body changes the features it shares with the head"
-    error = (target.tail(features) - own).abs().max() / own.abs().max()
-    assert error <= 1e-5
-    assert target.law_error(images()) <= 1e-5
-    assert features.shape[2] * features.shape[3] > 1
-    assert early.shape[2] >= features.shape[2]
-    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
-
-
-@pytest.mark.parametrize("name", ["osnet_x0_25", "resnet18", "shufflenet_v2_x0_5", "densenet121_fc512"])
-@pytest.mark.parametrize("size", [(128, 64), (160, 96)])
-def test_other_batches_and_sizes(name, size):
-    target = build_target(calibrated(name), name=name)
-    assert target.law_error(images(1, *size)) <= 1e-5
-    assert target.law_error(images(3, *size)) <= 1e-5
 
 
 @pytest.mark.parametrize("name", ["osnet_x0_25", "osnet_ain_x0_25", "resnet18", "resnet50_ibn_a"])
@@ -89,11 +61,15 @@ def test_components_are_the_tail_of_the_weighted_map(name):
     assert (fast - slow).abs().max() <= 1e-5 * slow.abs().max()
 
 
-@pytest.mark.parametrize("name", ["osnet_x0_5", "osnet_ibn_x1_0", "resnet50", "densenet121", "shufflenet_v2_x1_5"])
+@pytest.mark.parametrize("name", list_targets())
 def test_model_is_recognised(name):
-    model = host.build_model(name, num_classes=7)
+    with torch.device("meta"):
+        model = host.build_model(name, num_classes=7)
     assert host.model_name(model) == name
-    assert build_target(nn.DataParallel(model)).name == name
+
+
+def test_wrapped_model_is_recognised():
+    assert build_target(nn.DataParallel(host.build_model("osnet_x0_25", num_classes=7))).name == "osnet_x0_25"
 
 
 def test_target_stays_frozen_whatever_is_called_around_it():
@@ -127,6 +103,14 @@ class Plain(nn.Module):
 class MaxPooled(Plain):
     def forward(self, x):
         return self.fc(F.relu(self.second(self.first(x))).amax((2, 3)))
+
+
+class Splitting(Plain):
+    """Two maps of which neither carries everything."""
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.fc(self.second(x).mean((2, 3)) + self.second(x.flip(3)).amax((2, 3)))
 
 
 class Branching(Plain):
@@ -169,6 +153,7 @@ def test_cut_by_hand():
     ("model", "message"),
     [
         (Branching(), "Branching cannot be cut automatically: tracing stopped"),
+        (Splitting(), "there are still convolutions .second.: its output is made of several maps"),
         (nn.Sequential(nn.Flatten(1), nn.Linear(7, 2)), "does not run on 256×128 images"),
         (nn.Sequential(nn.Flatten(1), nn.Linear(3 * 256 * 128, 2)), "0 map.s. carry every path"),
     ],

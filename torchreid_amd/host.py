@@ -116,8 +116,8 @@ def model_name(model: torch.nn.Module) -> str:
     return ""
 
 
-def _shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
-    return {k: v.shape for k, v in model.state_dict().items() if "classifier" not in k}
+def _shapes(model: torch.nn.Module) -> dict[str, torch.Size | None]:
+    return {k: None if "classifier" in k else v.shape for k, v in model.state_dict().items()}
 
 
 def image_dataset_class(name: str) -> Any:
