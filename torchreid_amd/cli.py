@@ -55,6 +55,24 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("folder", metavar="RUN", help="run folder")
     _host_options(evaluate)
     evaluate.add_argument("--weights", help="the target's weights, if they have moved")
+    evaluate.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="leave out probe, place, effect, removal or sanity; may be given several times",
+    )
+    evaluate.add_argument("--pairs", type=int, default=100, help="pairs that are re-rendered (default: 100)")
+    evaluate.add_argument("--images", type=int, default=400, help="photographs for places (default: 400)")
+    evaluate.add_argument(
+        "--removal-pairs", type=int, default=20, help="pairs whose pixels are removed (default: 20)"
+    )
+    evaluate.add_argument("--seed", type=int, default=0, help="of every sample (default: 0)")
+    evaluate.add_argument(
+        "--distractors-as-no",
+        action="store_true",
+        help='label distractors all "no", to reproduce published numbers',
+    )
     evaluate.set_defaults(run=_evaluate)
 
     explain = commands.add_parser("explain", help="explain the distance of two photographs")
@@ -148,9 +166,17 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from torchreid_amd.evaluate import evaluate
+    from torchreid_amd.evaluate import Settings, evaluate
 
-    evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights)
+    settings = Settings(
+        skip=tuple(args.skip),
+        pairs=args.pairs,
+        images=args.images,
+        removal_pairs=args.removal_pairs,
+        seed=args.seed,
+        distractors_as_no=args.distractors_as_no,
+    )
+    evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights, settings)
 
 
 def _explainer(args: argparse.Namespace) -> Explainer:

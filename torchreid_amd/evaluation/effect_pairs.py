@@ -104,8 +104,8 @@ def _measure(
     both = eye.decompose(images[:2])
     parts = interpreter.compare(both[0], both[1]).contributions[0].cpu()
     predicted: dict[str, Values] = {"interpreter": together(parts, changes)}
+    predicted["count"] = np.array([float(len(change.members)) for change in changes])
     if baselines:
-        predicted["count"] = np.array([float(len(change.members)) for change in changes])
         places = _places(truth, path_i, path_j, changes)
         predicted["area"] = places.double().mean((2, 3)).sum(1).numpy()
         if regression is not None:

@@ -50,9 +50,10 @@ class PairScores:
         """Add the state of another process or block of queries; gives itself."""
         for name in ("target", "decomposed", "correlation", "named"):
             getattr(self, name).merge(getattr(other, name))
-        for mine, theirs in ((self.adre, other.adre), (self.baselines, other.baselines)):
-            for name in mine:
-                mine[name].merge(theirs[name])  # type: ignore[attr-defined]
+        for name, adre in self.adre.items():
+            adre.merge(other.adre[name])
+        for name, scores in self.baselines.items():
+            scores.merge(other.baselines[name])
         for name in _COUNTS:
             self.counts[name] += other.counts[name]
         return self

@@ -1,0 +1,146 @@
+"""The whole evaluation on a toy with known truth: records, table, figures; and its settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from region_toy import SCHEMA, ToyTruth, perfect_eye, random_eye, toy_people
+
+from torchreid_amd.attributes.sets import dukemtmcreid, market1501
+from torchreid_amd.distances import get_distance
+from torchreid_amd.errors import InputError
+from torchreid_amd.evaluate import PARTS, Settings
+from torchreid_amd.evaluation import evaluate_decomposition
+from torchreid_amd.evaluation.photographs import Eye
+from torchreid_amd.evaluation.report_table import cell, grid, report_table
+from torchreid_amd.evaluation.sanity_record import sanity_record
+from torchreid_amd.evaluation.scene import (
+    Scene,
+    decomposed,
+    effect_pairs,
+    effect_record,
+    place_record,
+    removal_record,
+)
+from torchreid_amd.evaluation.synthetic_truth import truth_of
+from torchreid_amd.report.scores_figure import save_score_figures
+
+
+def scene_of(eye: Eye, folder: Path) -> Scene:
+    people = toy_people(60, 0, folder)
+    query, gallery = people.part(range(0, 60, 2)), people.part(range(1, 60, 2))
+    return Scene(eye, query, gallery, people, eye.embed_files(people.paths), ToyTruth(people))
+
+
+def record_of(scene: Scene) -> dict[str, Any]:
+    eye = scene.eye
+    sides = decomposed(eye, scene.query), decomposed(eye, scene.gallery)
+    rates = torch.from_numpy(scene.train.labels.mean(0))
+    distance = get_distance(eye.interpreter.metric)
+    names = SCHEMA.attributes
+    record = evaluate_decomposition(*sides, distance, eye.interpreter.form, names, rates).to_dict()
+    record["place"] = place_record(scene, 40)
+    record["effect"] = effect_record(effect_pairs(scene, 30))
+    record["removal"] = removal_record(scene, 4)
+    record["sanity"] = sanity_record(scene, rates)
+    return json.loads(json.dumps(record))
+
+
+@pytest.fixture(scope="module")
+def perfect(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return record_of(scene_of(perfect_eye(), tmp_path_factory.mktemp("perfect")))
+
+
+@pytest.fixture(scope="module")
+def random(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    torch.manual_seed(1)
+    return record_of(scene_of(random_eye(), tmp_path_factory.mktemp("random")))
+
+
+def test_a_perfect_interpreter_scores_hundred_everywhere(perfect: dict[str, Any]):
+    assert perfect["interpreter"]["ADRE"] < 0.2  # components are kept in float16
+    assert perfect["interpreter"]["rank_correlation"] > 99
+    for name in ("X-mAP_e", "X-mAP_c", "exclusive_hit_rate", "common_hit_rate"):
+        assert perfect["interpreter"][name] == pytest.approx(100)
+    place = perfect["place"]
+    assert place["rows"]["interpreter"]["values"] == pytest.approx(
+        {"pointing": 100, "relevance_mass": 100, "rank_accuracy": 100, "area": (25 + 25 + 25 + 50) / 4}
+    )
+    assert place["own_region_first"] == 100
+    effect = perfect["effect"]["rows"]["interpreter"]["values"]
+    assert (effect["spearman"], effect["largest"], effect["signs"]) == pytest.approx((1, 100, 100))
+    assert (effect["slope"], effect["r2"]) == pytest.approx((1, 1), abs=1e-3)
+
+
+def test_a_random_interpreter_scores_chance_everywhere(random: dict[str, Any]):
+    ends = random["intervals"]["interpreter"]
+    assert ends["X-mAP_e"][0] <= random["random"]["X-mAP_e"] <= ends["X-mAP_e"][1]
+    place = random["place"]["rows"]["interpreter"]
+    for name in ("pointing", "relevance_mass", "rank_accuracy"):
+        low, high = place["intervals"][name]
+        assert low <= place["values"]["area"] <= high, name
+    assert random["sanity"]["rows"]["trained"]["pointing"]["fell"] is True
+
+
+def test_sanity_tells_the_perfect_interpreter_from_its_variants(perfect: dict[str, Any]):
+    rows = perfect["sanity"]["rows"]
+    assert list(rows) == ["trained", "shuffled labels", "randomised target", "randomised interpreter"]
+    assert {name: row["fell"] for name, row in rows["trained"].items()} == {
+        "X-mAP_e": False,
+        "pointing": False,
+        "spearman": False,
+    }
+    assert rows["shuffled labels"]["X-mAP_e"]["value"] < 80
+    assert rows["shuffled labels"]["pointing"]["fell"] is True
+    assert perfect["sanity"]["stability"]["values"]["moved"] < 15
+
+
+def test_the_table_answers_each_question(perfect: dict[str, Any], random: dict[str, Any]):
+    for record in (perfect, random):
+        table = report_table(record)
+        for words in (
+            "1. Does it add up?",
+            "2. Does it name the right attributes?",
+            "3. Does it look at the right place?",
+            "4. Does it say what would happen?",
+            "5. Removing",
+            "6. Sanity",
+            "image-free prior",
+            "linear regression",
+            "chance (area)",
+        ):
+            assert words in table
+    only = {k: v for k, v in perfect.items() if k not in ("place", "effect", "removal", "sanity")}
+    assert "3. Does" not in report_table(only)
+    assert report_table(only | {"no_truth": "Right place: not scored"}).endswith("not scored")
+    assert cell(1.25, (1.0, 2.0), 2) == "1.25 [1.00, 2.00]" and cell(None) == "–"
+    assert grid("t", ["a"], [("row", ["1.0"])]).splitlines() == ["t", "       a", "────────", "row  1.0"]
+
+
+def test_figures_are_drawn(perfect: dict[str, Any], tmp_path: Path):
+    files = save_score_figures(perfect, SCHEMA.attributes, tmp_path, "toy")
+    assert [path.name for path in files] == ["toy_confusion.png", "toy_calibration.png", "toy_curves.png"]
+    for path in files:
+        with Image.open(path) as image:
+            assert image.width > 300 and np.asarray(image.convert("L")).std() > 5
+    assert save_score_figures({"metric": "euclidean"}, SCHEMA.attributes, tmp_path, "toy") == []
+
+
+def test_only_rendered_photographs_have_a_truth():
+    assert truth_of("synthetic_attr", market1501()) is not None
+    assert truth_of("market1501_attr", market1501()) is None
+    assert truth_of("synthetic_attr", dukemtmcreid()) is None  # shoes are not rendered as an attribute
+
+
+def test_settings_are_checked():
+    assert Settings(skip=PARTS).pairs == 100
+    with pytest.raises(InputError, match="did you mean 'removal'"):
+        Settings(skip=["removel"])
+    with pytest.raises(InputError, match="pairs is 0"):
+        Settings(pairs=0)

@@ -1,0 +1,162 @@
+"""The whole evaluation as tables for the terminal: a question each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_ADDS_UP = {"rank-1": "rank-1", "mAP": "mAP", "mINP": "mINP", "rank_correlation": "rank corr."}
+_NAMED = {
+    "X-mAP_e": "X-mAP_e",
+    "X-mAP_c": "X-mAP_c",
+    "exclusive_hit_rate": "excl. hits",
+    "common_hit_rate": "comm. hits",
+}
+_PLACED = {"pointing": "pointing", "relevance_mass": "mass inside", "rank_accuracy": "rank accuracy"}
+_EFFECTS = {"spearman": "Spearman", "largest": "largest %", "signs": "signs %", "slope": "slope", "r2": "R²"}
+_TITLES = {"interpreter": "interpreter", "probe": "linear probes", "prior": "image-free prior"}
+_TITLES |= {"random": "random order", "count": "attributes in the group", "area": "area of the region"}
+_TITLES |= {"regression": "linear regression", "occlusion": "region occluded", "activation": "activation map"}
+
+
+def report_table(record: Mapping[str, Any]) -> str:
+    """The tables of one data set.
+
+    Args:
+        record: what ``scores.json`` holds for it.
+
+    Returns:
+        Lines without a newline at the end; numbers with their 95 % interval in brackets, "–" where a
+        score does not apply.
+    """
+    parts = [_adds_up(record), _named(record)]
+    parts += [
+        draw(record[part])
+        for part, draw in (("place", _placed), ("effect", _effects), ("removal", _removal), ("sanity", _sane))
+        if record.get(part)
+    ]
+    if not record.get("place") and record.get("no_truth"):
+        parts.append(str(record["no_truth"]))
+    return "\n\n".join(parts)
+
+
+def grid(title: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """A fixed-width table below a title."""
+    table = [("", list(columns)), *((name, list(cells)) for name, cells in rows)]
+    first = max(len(name) for name, _ in table)
+    widths = [max(len(cells[i]) for _, cells in table) for i in range(len(columns))]
+    lines = [
+        "  ".join([name.ljust(first), *(c.rjust(w) for c, w in zip(cells, widths, strict=True))])
+        for name, cells in table
+    ]
+    return "\n".join([title, lines[0], "─" * len(lines[0]), *lines[1:]])
+
+
+def cell(value: float | None, interval: Sequence[float] | None = None, digits: int = 1) -> str:
+    """A number and its interval."""
+    if value is None:
+        return "–"
+    ends = "" if interval is None else f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+    return f"{value:.{digits}f}{ends}"
+
+
+def _cells(columns: Iterable[str], values: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[str]:
+    return [cell(values.get(c), intervals.get(c)) for c in columns]
+
+
+def _adds_up(record: Mapping[str, Any]) -> str:
+    intervals = record.get("intervals", {})
+    rows = [
+        (title, _cells(_ADDS_UP, record[row], intervals.get(row, {})))
+        for row, title in (("target", "target"), ("interpreter", "decomposed"))
+    ]
+    lines = [grid("1. Does it add up? (%)", list(_ADDS_UP.values()), rows)]
+    own, ends = record["interpreter"], intervals.get("interpreter", {})
+    names = [record["metric"], *(n[6:-1] for n in own if n.startswith("ADRE ("))]
+    for name in names:
+        end = "" if name == record["metric"] else f" ({name})"
+        mean, high = cell(own.get(f"ADRE{end}"), ends.get(f"ADRE{end}"), 2), own.get(f"ADRE p95{end}")
+        most = own.get(f"ADRE max{end}")
+        lines.append(f"ADRE {name}: {mean}, 95th percentile {cell(high, None, 2)}, max {cell(most, None, 2)}")
+    return "\n".join(lines)
+
+
+def _named(record: Mapping[str, Any]) -> str:
+    intervals = record.get("intervals", {})
+    rows = {"interpreter": record["interpreter"], **record.get("baselines", {})}
+    rows |= {"prior": record["prior"], "random": record["random"]}
+    shown = [(_TITLES.get(n, n), _cells(_NAMED, v, intervals.get(n, {}))) for n, v in rows.items()]
+    annotated = record["pairs"]["annotated"]
+    title = f"2. Does it name the right attributes? (%; {annotated:,} annotated pairs)"
+    return grid(title, list(_NAMED.values()), shown)
+
+
+def _placed(place: Mapping[str, Any]) -> str:
+    rows = [
+        (_TITLES.get(name, name), _cells(_PLACED, row["values"], row["intervals"]))
+        for name, row in place["rows"].items()
+    ]
+    chance = place["rows"]["interpreter"]["values"]["area"]
+    rows.append(("chance (area)", [cell(chance)] * len(_PLACED)))
+    title = f"3. Does it look at the right place? (%; {place['images']} photographs, mean over attributes)"
+    first = f"Maps densest in their own attribute's region: {cell(place['own_region_first'])} % of attributes"
+    return grid(title, list(_PLACED.values()), rows) + f"\n{first}"
+
+
+def _effects(effect: Mapping[str, Any]) -> str:
+    rows = []
+    for name, row in effect["rows"].items():
+        values, ends = row["values"], row["intervals"]
+        digits = {"spearman": 2, "r2": 2, "slope": 2}
+        cells = [
+            "–" if c == "slope" and name != "interpreter" else cell(values[c], ends[c], digits.get(c, 0))
+            for c in _EFFECTS
+        ]
+        rows.append((_TITLES.get(name, name), cells))
+    chance = next(iter(effect["rows"].values()))["values"]["largest_chance"]
+    rows.append(("chance", ["0.00", cell(chance, None, 0), "50", "–", "0.00"]))
+    sample = f"{effect['pairs']} pairs, {effect['changes']} re-rendered changes"
+    title = f"4. Does it say what would happen? ({sample})"
+    return grid(title, list(_EFFECTS.values()), rows)
+
+
+def _removal(removal: Mapping[str, Any]) -> str:
+    columns = [
+        f"{direction} ({imputation})"
+        for direction in ("removing", "inserting")
+        for imputation in removal[direction]
+    ]
+    orders = list(next(iter(removal["removing"].values())))
+    rows = []
+    for order in orders:
+        found = [
+            removal[direction][imputation][order]
+            for direction in ("removing", "inserting")
+            for imputation in removal[direction]
+        ]
+        rows.append((_TITLES.get(order, order), [cell(f["area"], f["interval"], 2) for f in found]))
+    title = f"5. Removing (low is good) and inserting (high) pixels: area ({removal['pairs']} pairs)"
+    return grid(title, columns, rows)
+
+
+def _sane(sanity: Mapping[str, Any]) -> str:
+    columns = {"X-mAP_e": 1, "pointing": 1, "spearman": 2}
+    shown = [c for c in columns if any(c in row for row in sanity["rows"].values())]
+    rows = []
+    for name, row in sanity["rows"].items():
+        cells = []
+        for column in shown:
+            found = row.get(column) or {"value": None, "interval": None, "chance": None, "fell": None}
+            verdict = {True: "at chance", False: "ABOVE chance", None: ""}[found["fell"]]
+            if name == "trained":
+                verdict = {True: "at chance", False: "above", None: ""}[found["fell"]]
+            value = cell(found["value"], found["interval"], columns[column])
+            cells.append(f"{value} ({cell(found['chance'], None, columns[column])}) {verdict}".rstrip())
+        rows.append((name, cells))
+    moved = sanity["stability"]["values"]
+    steady = (
+        f"With noise of {sanity['stability']['noise']:g} grey levels {cell(moved['moved'])} % of the whole "
+        f"changes attribute; rank correlation of the shares {cell(moved['spearman'], None, 2)}"
+    )
+    title = "6. Sanity: value [interval] (chance without an interpreter) verdict"
+    return grid(title, [f"{c}" for c in shown], rows) + f"\n{steady}"

@@ -1,0 +1,121 @@
+"""Scores of attributes, place and effect of interpreters that cannot know: did they fall to chance?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from torchreid_amd.distances import get_distance
+from torchreid_amd.evaluation.decomposed_images import DecomposedImages
+from torchreid_amd.evaluation.decomposition import evaluate_decomposition
+from torchreid_amd.evaluation.effect import EffectScores, PairEffect, score_effects
+from torchreid_amd.evaluation.photographs import Eye, Photographs
+from torchreid_amd.evaluation.sanity import (
+    Stability,
+    exchanged_attributes,
+    fell,
+    with_randomised_head,
+    with_randomised_target,
+    with_shuffled_labels,
+)
+from torchreid_amd.evaluation.scene import Scene, decomposed, effect_pairs, place_scores
+
+QUERIES, GALLERY, IMAGES, PAIRS = 120, 240, 120, 30  #: sample sizes
+
+
+def sanity_record(scene: Scene, rates: torch.Tensor) -> dict[str, Any]:
+    """Everything about sanity, JSON-ready.
+
+    ``rows`` hold for the interpreter itself and for each variant ``X-mAP_e``, ``pointing`` and
+    ``spearman`` with ``value``, ``interval``, ``chance`` and ``fell``: whether the score is no
+    better than what needs no interpreter. That is the image-free prior for X-mAP_e (or a random
+    order, where that is better), the area for pointing, and counting attributes for the effects.
+    Shuffled labels are those of other people for X-mAP_e, those of other attributes else.
+
+    Args:
+        scene: what to look at.
+        rates: (M,) share of "yes" in training, for the prior.
+    """
+    queries = scene.query.sample(QUERIES, scene.seed)
+    gallery = scene.gallery.sample(GALLERY, scene.seed)
+    interpreter = scene.eye.interpreter
+    eyes = {
+        "trained": scene.eye,
+        "randomised target": scene.eye.of(with_randomised_target(interpreter, scene.seed)),
+        "randomised interpreter": scene.eye.of(with_randomised_head(interpreter, scene.seed)),
+    }
+    rows: dict[str, dict[str, Any]] = {}
+    labelled = bool((queries.labels >= 0).any() and (gallery.labels >= 0).any())
+    for name, eye in eyes.items():
+        rows[name] = {}
+        if labelled:
+            sides = decomposed(eye, queries), decomposed(eye, gallery)
+            rows[name]["X-mAP_e"] = _named(eye, *sides, rates)
+            if name == "trained":
+                shuffled = with_shuffled_labels(*sides, seed=scene.seed)
+                rows["shuffled labels"] = {"X-mAP_e": _named(eye, *shuffled, rates)}
+        if scene.truth is not None:
+            rows[name] |= _placed_and_effective(scene, eye, name, rows)
+    stability = Stability()
+    for i, j in scene.pairs(PAIRS, 0):
+        images = scene.eye.read([scene.query.paths[i], scene.gallery.paths[j]])
+        stability.update(scene.eye, images, int(scene.query.pids[i]), scene.seed)
+    return {
+        "sample": {"queries": len(queries), "gallery": len(gallery), "images": IMAGES, "pairs": PAIRS},
+        "rows": rows,
+        "stability": stability.record(),
+    }
+
+
+def _named(
+    eye: Eye, query: DecomposedImages, gallery: DecomposedImages, rates: torch.Tensor
+) -> dict[str, Any]:
+    interpreter = eye.interpreter
+    distance = get_distance(interpreter.metric)
+    scores = evaluate_decomposition(query, gallery, distance, interpreter.form, rates=rates)
+    guesses = [v for v in (scores.prior["X-mAP_e"], scores.random["X-mAP_e"]) if v is not None]
+    interval = scores.intervals["interpreter"]["X-mAP_e"]
+    return _row(scores.interpreter["X-mAP_e"], interval, max(guesses, default=None))
+
+
+def _placed_and_effective(
+    scene: Scene, eye: Eye, name: str, rows: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    images = scene.photographs(IMAGES)
+    found = {"pointing": _pointing(scene, images, eye, None)}
+    effects = effect_pairs(scene, PAIRS, eye, baselines=False)
+    found["spearman"] = _effective(effects)
+    if name == "trained":
+        order = exchanged_attributes(len(eye.interpreter.attributes), scene.seed)
+        shuffled = rows.setdefault("shuffled labels", {})
+        shuffled["pointing"] = _pointing(scene, images, eye, order)
+        shuffled["spearman"] = _effective([_exchanged(pair, scene.seed) for pair in effects])
+    return found
+
+
+def _pointing(scene: Scene, images: Photographs, eye: Eye, order: Sequence[int] | None) -> dict[str, Any]:
+    scores = place_scores(scene, images, eye, order, baselines=False)["interpreter"]
+    values, intervals = scores.percent(), scores.intervals()
+    return _row(values["pointing"], intervals["pointing"], values["area"])
+
+
+def _effective(effects: Sequence[PairEffect]) -> dict[str, Any]:
+    scores = score_effects(effects)["interpreter"]
+    counting = EffectScores()
+    for pair in effects:
+        counting.update(pair.predicted["count"], pair.drops, pair.identity)
+    return _row(scores.values()["spearman"], scores.intervals()["spearman"], counting.values()["spearman"])
+
+
+def _exchanged(pair: PairEffect, seed: int) -> PairEffect:
+    """The contributions of a pair given to other changes."""
+    order = np.random.default_rng([seed, len(pair.drops)]).permutation(len(pair.drops))
+    predicted = {**pair.predicted, "interpreter": pair.predicted["interpreter"][order]}
+    return PairEffect(pair.identity, pair.names, pair.drops, predicted)
+
+
+def _row(value: float | None, interval: Any, chance: float | None) -> dict[str, Any]:
+    return {"value": value, "interval": interval, "chance": chance, "fell": fell(interval, chance)}
