@@ -88,12 +88,12 @@ CAMERAS: tuple[Camera, ...] = (
     Camera(
         5, ("arcade", "wall", "terrace"), _light(-0.3, 0.9, 0.6, 0.44, 0.62, _WARM, _WARM, 0.25),
         cast=(1.02, 1.0, 0.98), exposure=1.11, contrast=1.0, saturation=0.97, haze=0.02,
-        blur=0.52, detail=0.8, noise=0.016, quality=(74, 88), pitch=0.12, headings=(-0.9, 2.2, 0.0),
+        blur=0.46, detail=0.85, noise=0.012, quality=(74, 88), pitch=0.12, headings=(-0.9, 2.2, 0.0),
     ),
     Camera(
         6, ("terrace", "lawn", "arcade"), _light(-0.6, 0.8, 0.3, 0.52, 0.62, _DAY, _DAY, 0.30),
         cast=(0.99, 1.0, 1.02), exposure=1.12, contrast=0.96, saturation=0.97, haze=0.04,
-        blur=0.56, detail=0.75, noise=0.010, quality=(72, 88), pitch=0.28, headings=(-1.2, 1.4, 3.0),
+        blur=0.50, detail=0.8, noise=0.010, quality=(72, 88), pitch=0.28, headings=(-1.2, 1.4, 3.0),
     ),
 )  # fmt: skip
 
@@ -111,14 +111,14 @@ def at_hour(camera: Camera, rng: np.random.Generator) -> Camera:
     r, g, b = camera.cast
     light = replace(
         camera.light,
-        strength=camera.light.strength * (1 + 0.09 * z[0]),
+        strength=camera.light.strength * (1 + 0.06 * z[0]),
         sky=camera.light.sky * (1 + 0.04 * z[1]),
         hardness=float(np.clip(camera.light.hardness * (1 + 0.3 * z[0]), 0, 0.7)),
     )
     return replace(
         camera,
         light=light,
-        exposure=camera.exposure * (1 + 0.03 * z[2]),
+        exposure=camera.exposure * (1 + 0.025 * z[2]),
         cast=(r * (1 + 0.012 * z[3]), g, b * (1 - 0.015 * z[3])),
         saturation=camera.saturation * (1 + 0.05 * z[4]),
         blur=camera.blur * (1 + 0.25 * abs(z[5])),

@@ -8,6 +8,7 @@ import numpy as np
 
 from torchreid_amd.datasets.synthetic.options import CAMERAS, SyntheticOptions, stream
 
+QUERIES = 2  #: of each test identity
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"  #: folder names of Market-1501
 
 
@@ -52,14 +53,16 @@ def records(options: SyntheticOptions, pid: int) -> list[Record]:
 def files(options: SyntheticOptions, pid: int) -> list[tuple[str, Record]]:
     """Folder and record of each photograph of one identity.
 
-    Of a test identity, one photograph in each camera is a query and the others are the gallery.
+    Of a test identity, one photograph in each of two cameras is a query and the others are the
+    gallery: about four gallery images for each query, as in Market-1501.
     """
     mine = records(options, pid)
     if pid in options.pids("train"):
         return [(TRAIN, record) for record in mine]
-    asked: set[int] = set()
+    cameras = sorted({record.camera for record in mine})
+    asking = set(stream(options.seed, "queries", pid).permutation(cameras)[:QUERIES].tolist())
     placed = []
     for record in mine:
-        placed.append((GALLERY if record.camera in asked else QUERY, record))
-        asked.add(record.camera)
+        placed.append((QUERY if record.camera in asking else GALLERY, record))
+        asking.discard(record.camera)
     return placed
