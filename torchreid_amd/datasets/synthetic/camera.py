@@ -111,14 +111,14 @@ def at_hour(camera: Camera, rng: np.random.Generator) -> Camera:
     r, g, b = camera.cast
     light = replace(
         camera.light,
-        strength=camera.light.strength * (1 + 0.06 * z[0]),
+        strength=camera.light.strength * (1 + 0.03 * z[0]),
         sky=camera.light.sky * (1 + 0.04 * z[1]),
         hardness=float(np.clip(camera.light.hardness * (1 + 0.3 * z[0]), 0, 0.7)),
     )
     return replace(
         camera,
         light=light,
-        exposure=camera.exposure * (1 + 0.025 * z[2]),
+        exposure=camera.exposure * (1 + 0.015 * z[2]),
         cast=(r * (1 + 0.012 * z[3]), g, b * (1 - 0.015 * z[3])),
         saturation=camera.saturation * (1 + 0.05 * z[4]),
         blur=camera.blur * (1 + 0.25 * abs(z[5])),

@@ -24,7 +24,7 @@ from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
 from torchreid_amd.datasets.synthetic.surface import Surfaces, View
 
 SUPERSAMPLING = 2  #: canvas pixels along each side of an image pixel
-FADED, FLAT = 0.35, 0.48  #: saturation and contrast of the street: less than of clothes
+FADED, FLAT = 0.18, 0.34  #: saturation and contrast of the street: less than of clothes
 NARROW = 0.78  #: boxes are narrower than the image and stretched to it, as those of Market-1501 are
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
