@@ -188,7 +188,9 @@ def test_gradient_is_finite_where_two_embeddings_are_equal(metric):
 @pytest.mark.parametrize("metric", list(DISTANCES))
 def test_a_distance_that_is_no_number_says_so(metric):
     x, y = torch.tensor([[1.0, float("nan")]]), torch.ones(1, 2)
-    assert get_distance(metric).between(x, y).isnan().all() and get_distance(metric).matrix(x, y).isnan().all()
+    assert (
+        get_distance(metric).between(x, y).isnan().all() and get_distance(metric).matrix(x, y).isnan().all()
+    )
 
 
 def test_shares_where_nothing_contributes_are_uniform():
