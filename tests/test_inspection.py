@@ -126,15 +126,16 @@ def test_every_family_of_torchreid_is_in_the_table():
 
 
 def test_a_row_by_hand():
-    row = table.row(["osnet_x0_25", "osnet_x0_5"])
-    assert row == (
+    assert table.row("osnet_x0_25", "osnet_x0_5", "all 2") == (
         "| osnet_x0_25 | osnet_x0_5 | 256×128 | `conv3` | `conv5` 128×16×8 | 512 | linear | entry | all 2 |"
     )
-    assert "`ha3` 384×10×4, 4 of 384×3×4" in table.row(["hacnn"]) and "160×64 only" in table.row(["hacnn"])
+    hacnn = table.row("hacnn", "—", "all 1")
+    assert "`ha3` 384×10×4, 4 of 384×3×4" in hacnn and "160×64 only" in hacnn
 
 
 def test_table_goes_between_markers(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "families", lambda: [["squeezenet1_1"]])
+    monkeypatch.setattr(table, "_TIMM", {})
     readme = tmp_path / "R.md"
     readme.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
     assert table.main(["--write", str(readme)]) == 0

@@ -1,6 +1,8 @@
 """Cuts by module path, by function, and by running a model again."""
 
 import copy
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -189,3 +191,12 @@ def test_body_given_as_a_module_is_copied():
     copied = [p for n, p in interpreter.head.named_parameters() if n.startswith("body.")]
     assert len(copied) == 2 and all(p.requires_grad for p in copied)
     assert not body.weight.requires_grad and copied[0].data_ptr() != body.weight.data_ptr()
+
+
+def test_example(capsys, monkeypatch):
+    example = Path(__file__).parents[1] / "examples" / "explain_your_own_model.py"
+    monkeypatch.setattr("sys.argv", [str(example), "--steps", "1"])
+    runpy.run_path(str(example), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "two branches: cut at fine, coarse" in out and "sequence: cut at 2" in out
+    assert out.count("distance") == 8

@@ -31,6 +31,12 @@ _HEAD = (
 )
 _LINE = "|--|--|--|--|--|--|--|--|"
 
+#: of timm's models, which are targets by pattern: a name to measure, and what it stands for
+_TIMM = {
+    "timm_resnet18": "every `timm_<name>` with feature maps",
+    "timm_vit_tiny_patch16_224": "every `timm_<name>` with tokens",
+}
+
 
 def families() -> list[list[str]]:
     """Names of torchreid's factory that have a target, by the file torchreid defines them in."""
@@ -43,24 +49,26 @@ def families() -> list[list[str]]:
 
 def targets_table() -> str:
     """The table, in Markdown."""
-    return "\n".join([_HEAD, _LINE, *map(row, families())])
+    torchreids = [row(names[0], ", ".join(names[1:]) or "—", f"all {len(names)}") for names in families()]
+    timms = [row(name, family, "`tests/test_timm.py`") for name, family in _TIMM.items()]
+    return "\n".join([_HEAD, _LINE, *torchreids, *timms])
 
 
-def row(names: Sequence[str]) -> str:
-    """A family's row; its first member is built and measured."""
-    target = build_target(names[0], num_classes=1)
+def row(name: str, family: str, tested: str) -> str:
+    """One row: the model is built and measured; family and tested are shown as they are."""
+    target = build_target(name, num_classes=1)
     features = target.features(noise(1, target.size))[1]
     sizes = _sizes(target.tail.branches(features))
     cells = (
-        names[0],
-        ", ".join(names[1:]) or "—",
+        name,
+        family,
         "×".join(map(str, target.size)) + (" only" if target.fixed_size else ""),
         f"`{target.place.stem}`",
         f"`{target.place.maps[0]}` {sizes}",
         str(target.tail(features).shape[1]),
         "linear" if target.tail.linear else "by blocks",
         "entry" if target.place.how == "by entry" else "tracing",
-        f"all {len(names)}",
+        tested,
     )
     return "| " + " | ".join(cells) + " |"
 
