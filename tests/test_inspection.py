@@ -130,6 +130,7 @@ def test_a_row_by_hand():
         "| osnet_x0_25 | osnet_x0_5 | 256×128 | `conv3` | `conv5` 128×16×8 | 512 | linear | entry | all 2 |"
     )
     hacnn = table.row("hacnn", "—", "all 1")
+    assert table._HEAD.count("|") == table._LINE.count("|") == hacnn.count("|")
     assert "`ha3` 384×10×4, 4 of 384×3×4" in hacnn and "160×64 only" in hacnn
 
 

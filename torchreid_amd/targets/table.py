@@ -27,9 +27,10 @@ from torchreid_amd.targets.tracing import noise
 
 BEGIN, END = "<!-- targets -->", "<!-- /targets -->"
 _HEAD = (
-    "| family | names | stem ends at | feature map(s) of the first, C×h×w | image | embedding | tail | by |"
+    "| model | of the same family | image | stem ends at | feature map, C×h×w "
+    "| embedding | tail | cut by | tested |"
 )
-_LINE = "|--|--|--|--|--|--|--|--|"
+_LINE = "|--|--|--|--|--|--|--|--|--|"
 
 #: of timm's models, which are targets by pattern: a name to measure, and what it stands for
 _TIMM = {
