@@ -2,8 +2,7 @@
 
     python examples/show_run.py log/run --save-dir examples/output
 
-The query is the first of the test set; the pair is the query and the nearest photograph of
-somebody else: the two persons the model finds hardest to tell apart.
+The query is the first of the test set; the pair is the first photographs of the first two persons.
 """
 
 from __future__ import annotations
@@ -34,8 +33,7 @@ def main() -> None:
     query, pid, camera, _ = data.query[args.query]
     gallery = [path for path, p, c, _ in data.gallery if (p, c) != (pid, camera)]
     ranking = explainer.explain_ranking(query, gallery, topk=10)
-    people = {path: p for path, p, _, _ in data.gallery}
-    other = next(gallery[i] for i in ranking.order if people[gallery[i]] != pid)
+    other = next(path for path, p, _, _ in data.query if p != pid)
     pair = explainer.explain(query, other)
     print(f"{pair.summary()}\n")
 

@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--model", default="osnet_x0_25", help="a torchreid model (default: osnet_x0_25)")
     parser.add_argument("--dataset", default="synthetic_attr", help="training and test data")
     parser.add_argument("--warm-up", type=int, default=7, help="epochs without triplets (default: 7)")
-    parser.add_argument("--epochs", type=int, default=20, help="epochs with them (default: 20)")
+    parser.add_argument("--epochs", type=int, default=24, help="epochs with them (default: 24)")
     args = parser.parse_args()
 
     weights = Path(args.save_dir) / "target.pth"

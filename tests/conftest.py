@@ -13,14 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd import host
+from torchreid_amd import config, host
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    """The same random numbers for every test, whichever are run."""
+    """The same random numbers, and no active configuration, for every test, whichever are run."""
+    config._active.clear()
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)

@@ -283,6 +283,7 @@ def test_run_folders(run: Path, root: Path, tmp_path: Path, refused: Callable[..
     a, b = query(root)[:2]
     assert "no run folder" in refused("explain", tmp_path / "nowhere", a, b)
     other = tmp_path / "other.pth"
+    torch.manual_seed(1)  # every test starts from the same seed
     torch.save(host.build_model("osnet_x0_25", num_classes=751).state_dict(), other)
     assert "other fingerprint" in refused("explain", run, a, b, "--weights", other)
     assert "give an existing file" in refused("explain", run, a, b, "--weights", tmp_path / "gone.pth")

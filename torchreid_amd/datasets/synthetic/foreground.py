@@ -27,11 +27,11 @@ def draw_stranger(
         Colours ``(h, w, 3)``, where they are ``(h, w)``, and whether in front; or None.
     """
     u = rng.random(6)
-    if u[0] > 0.10:
+    if u[0] > 0.06:
         return None
     person = passer_by(rng)
     pose = draw_pose(rng, person, 2 * np.pi * u[1])
-    front = u[0] < 0.025
+    front = u[0] < 0.015
     size = 1.06 if front else 0.45 + 0.4 * u[2]
     side = 1 if u[3] < 0.5 else -1
     away = (0.50 + 0.14 * u[4]) if front else (0.15 + 0.45 * u[4])
@@ -61,11 +61,11 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
     tall, wide = picture.shape[:2]
     u = rng.random(8)
     nothing = np.zeros((tall, wide), bool)
-    if u[0] > 0.10:
+    if u[0] > 0.06:
         return nothing
     before = picture.copy()
     tint = 0.5 + 0.5 * float(picture.mean())
-    if u[0] < 0.03:  # a pole
+    if u[0] < 0.018:  # a pole
         x, half = wide * (0.12 + 0.76 * u[1]), wide * (0.025 + 0.02 * u[2])
         if abs(x - wide / 2) < wide * 0.12:
             x += wide * 0.2
@@ -81,7 +81,7 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
         hidden: Mask = np.zeros((tall, wide), bool)
         hidden[:, inside] = True
         return hidden
-    if u[0] < 0.065:  # a bicycle
+    if u[0] < 0.04:  # a bicycle
         r, g, b = (float(k) for k in 0.1 + 0.3 * u[4] + 0.25 * rng.random(3))
         bicycle(
             picture,
@@ -91,7 +91,7 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
             (r, g, b),
             2,
         )
-    elif u[0] < 0.085:  # a sign or a box on the ground
+    elif u[0] < 0.052:  # a sign or a box on the ground
         x, w, h = int(wide * (0.7 * u[1])), int(wide * (0.25 + 0.2 * u[2])), int(tall * (0.10 + 0.14 * u[3]))
         colour = (0.22 + 0.25 * u[4] + 0.10 * (rng.random(3) - 0.5)).astype(np.float32) * np.float32(tint)
         fall = np.linspace(1.0, 0.7, h, dtype=np.float32)[:, None, None]
