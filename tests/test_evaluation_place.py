@@ -116,12 +116,40 @@ def test_a_perfect_map_scores_hundred_and_a_random_one_chance():
         random.update(torch.rand(3, 8, 8, generator=generator), regions, image % 50)
     found = perfect.percent()
     assert (found["pointing"], found["relevance_mass"], found["rank_accuracy"]) == (100, 100, 100)
-    assert found["area"] == 25 and perfect.own_region_first() == 100
+    assert found["area"] == 25
     assert perfect.concentration()[0].tolist() == pytest.approx([4, 0, 0])
+    assert perfect.own_region_first() == (100, pytest.approx(100 / 3))
     for name in ("pointing", "relevance_mass", "rank_accuracy"):
         low, high = random.intervals()[name]
         assert low <= 25 <= high, name
     assert random.concentration().flatten().tolist() == pytest.approx([1] * 9, abs=0.05)
+
+
+def test_some_of_the_attributes_have_scores_of_their_own():
+    scores = PlaceScores(3)
+    for image in range(8):
+        generator = torch.Generator().manual_seed(image)
+        regions = regions_of(generator)
+        maps = torch.stack([regions[0], ~regions[1], regions[2]]).float()
+        scores.update(maps, regions, image)
+    assert scores.percent([0, 2])["pointing"] == 100 and scores.percent([1])["pointing"] == 0
+    assert scores.percent()["pointing"] == pytest.approx(200 / 3)
+    assert scores.intervals([1])["relevance_mass"] == (0, 0)
+    assert scores.percent([0, 1, 2]) == scores.percent()
+
+
+def test_a_region_in_the_same_place_is_no_rival():
+    left = torch.zeros(4, 4, dtype=torch.bool)
+    left[:, :2] = True
+    trousers, colour = left.clone(), left.clone()
+    colour[0, 0] = False  # 7 of 8 pixels: the same place
+    hat = ~left
+    maps = torch.stack([colour, trousers, trousers]).float()  # the hat's map lies on the trousers
+    scores = PlaceScores(3)
+    scores.update(maps, torch.stack([trousers, colour, hat]), 0)
+    first, chance = scores.own_region_first()
+    assert first == pytest.approx(200 / 3)  # trousers and their colour, though 8/7 denser in the other
+    assert chance == pytest.approx(100 * (1 / 2 + 1 / 2 + 1 / 3) / 3)
 
 
 def test_only_images_where_it_is_visible_count():

@@ -72,7 +72,8 @@ def test_a_perfect_interpreter_scores_hundred_everywhere(perfect: dict[str, Any]
     assert place["rows"]["interpreter"]["values"] == pytest.approx(
         {"pointing": 100, "relevance_mass": 100, "rank_accuracy": 100, "area": (25 + 25 + 25 + 50) / 4}
     )
-    assert place["own_region_first"] == 100
+    assert place["own_region_first"] == 100 and 25 <= place["own_region_first_chance"] < 50
+    assert place["groups"]["colours"]["rows"]["interpreter"]["values"]["pointing"] == 100
     effect = perfect["effect"]["rows"]["interpreter"]["values"]
     assert (effect["spearman"], effect["largest"], effect["signs"]) == pytest.approx((1, 100, 100))
     assert (effect["slope"], effect["r2"]) == pytest.approx((1, 1), abs=1e-3)
@@ -110,6 +111,8 @@ def test_the_table_answers_each_question(perfect: dict[str, Any], random: dict[s
             "3. Does it look at the right place?",
             "4. Does it say what would happen?",
             "5. Removing",
+            "colours: interpreter",
+            "randomised scores fell to chance",
             "6. Sanity",
             "image-free prior",
             "linear regression",

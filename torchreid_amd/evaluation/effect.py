@@ -97,7 +97,7 @@ class EffectScores:
     """
 
     def __init__(self) -> None:
-        self.mean = Mean(4)  # rank correlation, largest, signs, chance of the largest
+        self.mean = Mean(5)  # rank correlation, largest, signs, chance of the last two
         self.line = IdentitySums((6,))  # n, Σx, Σy, Σxx, Σxy, Σyy
 
     def update(self, predicted: Values, true: Values, identity: int) -> None:
@@ -111,8 +111,9 @@ class EffectScores:
             largest_agrees(predicted, true),
             signs_agree(predicted, true),
             1 / count,
+            signs_agree(np.ones(count), true),
         ]
-        weights = [count >= LEAST, count > 1, True, count > 1]
+        weights = [count >= LEAST, count > 1, True, count > 1, True]
         self.mean.update(torch.tensor([values]), torch.tensor([weights]), who)
         x, y = predicted, true
         self.line.add(torch.tensor([[count, x.sum(), y.sum(), x @ x, x @ y, y @ y]]), who)
@@ -124,7 +125,10 @@ class EffectScores:
         return self
 
     def values(self) -> dict[str, float | None]:
-        """``spearman``; ``largest``, ``signs`` and ``largest_chance`` in percent; ``slope``, ``r2``."""
+        """``spearman``; ``largest``, ``signs`` and their ``…_chance`` in percent; ``slope``, ``r2``.
+
+        The chance of the signs is what "the distance drops" always gives, since most changes drop it.
+        """
         rho, *shares = self.mean.values
         percents = [None if v is None else 100 * v for v in shares]
         slope, r2 = (float(v) for v in _line(self.line.total.unsqueeze(0))[0])
@@ -133,19 +137,22 @@ class EffectScores:
             "largest": percents[0],
             "signs": percents[1],
             "largest_chance": percents[2],
+            "signs_chance": percents[3],
             "slope": slope if slope == slope else None,
             "r2": r2 if r2 == r2 else None,
         }
 
     def intervals(self) -> dict[str, Interval | None]:
         """95 % intervals of :meth:`values`, over identities."""
-        rho, largest, signs, chance = self.mean.intervals
+        rho, *shares = self.mean.intervals
+        largest, signs, *chances = (percent(i) for i in shares)
         slope, r2 = bootstrap_intervals(lambda times: _line(times @ self.line.rows), len(self.line))
         return {
             "spearman": rho,
-            "largest": percent(largest),
-            "signs": percent(signs),
-            "largest_chance": percent(chance),
+            "largest": largest,
+            "signs": signs,
+            "largest_chance": chances[0],
+            "signs_chance": chances[1],
             "slope": slope,
             "r2": r2,
         }

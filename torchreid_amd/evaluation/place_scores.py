@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ class PlaceScores:
     def __init__(self, attributes: int) -> None:
         self.attributes = attributes
         self.mean = Mean(len(NAMES) * attributes)
-        self.confusion = IdentitySums((2, attributes, attributes))
+        self.confusion = IdentitySums((3, attributes, attributes))
 
     def update(self, maps: Tensor, regions: Tensor, identity: int) -> None:
         """Add one image.
@@ -56,7 +57,9 @@ class PlaceScores:
         self.mean.update(values.reshape(1, -1), visible.repeat(len(NAMES)).unsqueeze(0), who)
         both = (visible.unsqueeze(1) & visible).double()
         inside = mass_in_regions(maps, regions) * both
-        self.confusion.add(torch.stack([inside, area(regions) * both]).unsqueeze(0), who)
+        flat = regions.flatten(1).float()
+        overlap = flat @ flat.T / flat.shape[1]
+        self.confusion.add(torch.stack([inside, area(regions) * both, overlap]).unsqueeze(0), who)
 
     def merge(self, other: PlaceScores) -> PlaceScores:
         """Add the state of another process; gives itself."""
@@ -64,19 +67,25 @@ class PlaceScores:
         self.confusion.merge(other.confusion)
         return self
 
-    def percent(self) -> dict[str, float | None]:
-        """Each score in percent, over the attributes that are visible somewhere; ``area`` is chance."""
-        values = self._over_attributes(torch.ones(1, len(self.mean.sums), dtype=torch.float64))[0].tolist()
+    def percent(self, attributes: Sequence[int] | None = None) -> dict[str, float | None]:
+        """Each score in percent, over the attributes that are visible somewhere; ``area`` is chance.
+
+        Args:
+            attributes: over these only, by position; over all where it is None.
+        """
+        times = torch.ones(1, len(self.mean.sums), dtype=torch.float64)
+        values = self._over_attributes(times, attributes)[0].tolist()
         return {name: None if v != v else 100 * v for name, v in zip(NAMES, values, strict=True)}
 
-    def intervals(self) -> dict[str, Interval | None]:
+    def intervals(self, attributes: Sequence[int] | None = None) -> dict[str, Interval | None]:
         """95 % intervals of :meth:`percent`, over identities."""
-        ends = bootstrap_intervals(self._over_attributes, len(self.mean.sums))
+        ends = bootstrap_intervals(lambda t: self._over_attributes(t, attributes), len(self.mean.sums))
         return {name: percent(i) for name, i in zip(NAMES, ends, strict=True)}
 
-    def _over_attributes(self, times: Tensor) -> Tensor:
+    def _over_attributes(self, times: Tensor, attributes: Sequence[int] | None) -> Tensor:
         total, count = (times @ part for part in self.mean.sums.rows.unbind(1))
-        return (total / count).reshape(len(times), len(NAMES), -1).nanmean(2)
+        means = (total / count).reshape(len(times), len(NAMES), -1)
+        return (means if attributes is None else means[:, :, list(attributes)]).nanmean(2)
 
     def by_attribute(self) -> list[dict[str, Any]]:
         """M rows: ``images`` where it is visible, each score in percent, and ``intervals``."""
@@ -98,13 +107,24 @@ class PlaceScores:
 
         1 is chance, NaN where the two are never visible together.
         """
-        inside, by_chance = self.confusion.total
+        inside, by_chance, _ = self.confusion.total
         return inside / by_chance
 
-    def own_region_first(self) -> float | None:
-        """Percent of attributes whose map is densest in the attribute's own region."""
+    def own_region_first(self) -> tuple[float | None, float | None]:
+        """Percent of attributes whose map is densest in the attribute's own region, and its chance.
+
+        Its rivals are the regions that are ever visible beside it, without those in the same place
+        (more than half of the two together is common to both, as with trousers and their colour).
+        By chance each would be as likely.
+        """
         table = self.concentration()
+        _, areas, overlap = self.confusion.total
+        same_place = overlap > (areas + areas.T - overlap) / 2
+        rivals = ~table.isnan() & ~same_place
         own = table.diagonal()
         seen = ~own.isnan()
-        first = own >= table.nan_to_num(-torch.inf).amax(1)
-        return 100 * float(first[seen].double().mean()) if seen.any() else None
+        if not seen.any():
+            return None, None
+        first = own >= table.masked_fill(~rivals, -torch.inf).amax(1)
+        by_chance = 1 / (1 + rivals.sum(1).double())
+        return 100 * float(first[seen].double().mean()), 100 * float(by_chance[seen].mean())

@@ -14,9 +14,11 @@ _NAMED = {
 }
 _PLACED = {"pointing": "pointing", "relevance_mass": "mass inside", "rank_accuracy": "rank accuracy"}
 _EFFECTS = {"spearman": "Spearman", "largest": "largest %", "signs": "signs %", "slope": "slope", "r2": "R²"}
+_SANE = ("score", "chance", "")
 _TITLES = {"interpreter": "interpreter", "probe": "linear probes", "prior": "image-free prior"}
 _TITLES |= {"random": "random order", "count": "attributes in the group", "area": "area of the region"}
 _TITLES |= {"regression": "linear regression", "occlusion": "region occluded", "activation": "activation map"}
+_TITLES |= {"average place": "average place in training"}
 
 
 def report_table(record: Mapping[str, Any]) -> str:
@@ -92,15 +94,24 @@ def _named(record: Mapping[str, Any]) -> str:
 
 
 def _placed(place: Mapping[str, Any]) -> str:
-    rows = [
-        (_TITLES.get(name, name), _cells(_PLACED, row["values"], row["intervals"]))
-        for name, row in place["rows"].items()
-    ]
-    chance = place["rows"]["interpreter"]["values"]["area"]
-    rows.append(("chance (area)", [cell(chance)] * len(_PLACED)))
+    rows = _place_rows("", place["rows"])
+    for title, group in place["groups"].items():
+        rows += _place_rows(f"{title}: ", group["rows"])
     title = f"3. Does it look at the right place? (%; {place['images']} photographs, mean over attributes)"
-    first = f"Maps densest in their own attribute's region: {cell(place['own_region_first'])} % of attributes"
+    first = (
+        f"Maps densest in their own attribute's region: {cell(place['own_region_first'])} % of attributes "
+        f"(chance {cell(place['own_region_first_chance'])})"
+    )
     return grid(title, list(_PLACED.values()), rows) + f"\n{first}"
+
+
+def _place_rows(prefix: str, found: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    rows = [
+        (prefix + _TITLES.get(name, name), _cells(_PLACED, row["values"], row["intervals"]))
+        for name, row in found.items()
+    ]
+    chance = found["interpreter"]["values"]["area"]
+    return [*rows, (f"{prefix}chance (area)", [cell(chance)] * len(_PLACED))]
 
 
 def _effects(effect: Mapping[str, Any]) -> str:
@@ -113,50 +124,53 @@ def _effects(effect: Mapping[str, Any]) -> str:
             for c in _EFFECTS
         ]
         rows.append((_TITLES.get(name, name), cells))
-    chance = next(iter(effect["rows"].values()))["values"]["largest_chance"]
-    rows.append(("chance", ["0.00", cell(chance, None, 0), "50", "–", "0.00"]))
+    values = next(iter(effect["rows"].values()))["values"]
+    chances = (cell(values[f"{name}_chance"], None, 0) for name in ("largest", "signs"))
+    rows.append(("chance", ["0.00", *chances, "–", "0.00"]))
     sample = f"{effect['pairs']} pairs, {effect['changes']} re-rendered changes"
     title = f"4. Does it say what would happen? ({sample})"
     return grid(title, list(_EFFECTS.values()), rows)
 
 
 def _removal(removal: Mapping[str, Any]) -> str:
-    columns = [
-        f"{direction} ({imputation})"
-        for direction in ("removing", "inserting")
-        for imputation in removal[direction]
-    ]
     orders = list(next(iter(removal["removing"].values())))
     rows = []
-    for order in orders:
-        found = [
-            removal[direction][imputation][order]
-            for direction in ("removing", "inserting")
-            for imputation in removal[direction]
-        ]
-        rows.append((_TITLES.get(order, order), [cell(f["area"], f["interval"], 2) for f in found]))
+    for direction in ("removing", "inserting"):
+        for imputation, found in removal[direction].items():
+            cells = [cell(found[order]["area"], found[order]["interval"], 2) for order in orders]
+            rows.append((f"{direction}, {imputation}", cells))
     title = f"5. Removing (low is good) and inserting (high) pixels: area ({removal['pairs']} pairs)"
-    return grid(title, columns, rows)
+    columns = {**_TITLES, "interpreter": "attribute-weighted map"}
+    return grid(title, [columns.get(order, order) for order in orders], rows)
 
 
 def _sane(sanity: Mapping[str, Any]) -> str:
-    columns = {"X-mAP_e": 1, "pointing": 1, "spearman": 2}
-    shown = [c for c in columns if any(c in row for row in sanity["rows"].values())]
-    rows = []
-    for name, row in sanity["rows"].items():
-        cells = []
-        for column in shown:
-            found = row.get(column) or {"value": None, "interval": None, "chance": None, "fell": None}
-            verdict = {True: "at chance", False: "ABOVE chance", None: ""}[found["fell"]]
+    digits = {"X-mAP_e": 1, "pointing": 1, "spearman": 2}
+    rows, shown, fallen, standing = [], {}, 0, []
+    for score in digits:
+        for name, row in sanity["rows"].items():
+            found = row.get(score)
+            if found is None or found["fell"] is None:
+                continue
             if name == "trained":
-                verdict = {True: "at chance", False: "above", None: ""}[found["fell"]]
-            value = cell(found["value"], found["interval"], columns[column])
-            cells.append(f"{value} ({cell(found['chance'], None, columns[column])}) {verdict}".rstrip())
-        rows.append((name, cells))
+                verdict = "no better than chance" if found["fell"] else "above chance"
+            else:
+                verdict = "fell to chance" if found["fell"] else "DID NOT FALL"
+                fallen += found["fell"]
+                standing += [] if found["fell"] else [f"{score} with {name}"]
+            value = cell(found["value"], found["interval"], digits[score])
+            shown[score] = sanity["chance"][score]
+            rows.append((f"{score}, {name}", [value, cell(found["chance"], None, digits[score]), verdict]))
+    lines = []
+    if rows:
+        lines = [grid("6. Sanity: without knowledge, do scores fall to chance?", _SANE, rows)]
+        whole = fallen + len(standing)
+        words = f"; not {', '.join(standing)}" if standing else ""
+        lines.append(f"{fallen} of {whole} randomised scores fell to chance{words}")
+        lines.append("Chance: " + ", ".join(f"{words} ({score})" for score, words in shown.items()))
     moved = sanity["stability"]["values"]
-    steady = (
-        f"With noise of {sanity['stability']['noise']:g} grey levels {cell(moved['moved'])} % of the whole "
-        f"changes attribute; rank correlation of the shares {cell(moved['spearman'], None, 2)}"
+    lines.append(
+        f"Stability: with noise of {sanity['stability']['noise']:g} grey levels {cell(moved['moved'])} % of "
+        f"the whole changes attribute; rank correlation of the shares {cell(moved['spearman'], None, 2)}"
     )
-    title = "6. Sanity: value [interval] (chance without an interpreter) verdict"
-    return grid(title, [f"{c}" for c in shown], rows) + f"\n{steady}"
+    return "\n".join(lines)

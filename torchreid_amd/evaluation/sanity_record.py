@@ -23,17 +23,23 @@ from torchreid_amd.evaluation.sanity import (
 )
 from torchreid_amd.evaluation.scene import Scene, decomposed, effect_pairs, place_scores
 
-QUERIES, GALLERY, IMAGES, PAIRS = 120, 240, 120, 30  #: sample sizes
+QUERIES, GALLERY, IMAGES, PAIRS = 120, 240, 120, 60  #: sample sizes
+CHANCE = {
+    "X-mAP_e": "image-free prior",
+    "pointing": "area of the region",
+    "spearman": "number of attributes in the group",
+}
 
 
 def sanity_record(scene: Scene, rates: torch.Tensor) -> dict[str, Any]:
     """Everything about sanity, JSON-ready.
 
-    ``rows`` hold for the interpreter itself and for each variant ``X-mAP_e``, ``pointing`` and
-    ``spearman`` with ``value``, ``interval``, ``chance`` and ``fell``: whether the score is no
-    better than what needs no interpreter. That is the image-free prior for X-mAP_e (or a random
-    order, where that is better), the area for pointing, and counting attributes for the effects.
-    Shuffled labels are those of other people for X-mAP_e, those of other attributes else.
+    ``chance`` says what a score is held against. ``rows`` hold for the interpreter itself and for
+    each variant ``X-mAP_e``, ``pointing`` and ``spearman`` with ``value``, ``interval``, ``chance``
+    and ``fell``: whether the score is no better than what needs no interpreter. That is the
+    image-free prior for X-mAP_e (or a random order, where that is better), the area for pointing,
+    and counting attributes for the effects. Shuffled labels are those of other people for X-mAP_e,
+    those of other attributes else.
 
     Args:
         scene: what to look at.
@@ -65,6 +71,7 @@ def sanity_record(scene: Scene, rates: torch.Tensor) -> dict[str, Any]:
         stability.update(scene.eye, images, int(scene.query.pids[i]), scene.seed)
     return {
         "sample": {"queries": len(queries), "gallery": len(gallery), "images": IMAGES, "pairs": PAIRS},
+        "chance": CHANCE,
         "rows": rows,
         "stability": stability.record(),
     }

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.evaluation.class_activation import plain_activation
 from torchreid_amd.evaluation.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.effect import PairEffect, effects_record, score_effects
@@ -23,6 +24,7 @@ from torchreid_amd.evaluation.synthetic_truth import Truth
 from torchreid_amd.interpreter import Decomposition
 
 TRAINING_REGIONS = 300  #: training images from which the average place of an attribute is taken
+SMALL = ("hat", "hair", "backpack", "bag", "handbag", "up")  #: a small part of a person; ``up``: sleeves
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,34 @@ def place_record(scene: Scene, images: int) -> dict[str, Any]:
     scores = place_scores(scene, chosen)
     names = scene.eye.interpreter.attributes.attributes
     own = scores["interpreter"]
-    table = own.concentration()
+    table, (first, by_chance) = own.concentration(), own.own_region_first()
     return {
         "images": len(chosen),
         "rows": {n: {"values": s.percent(), "intervals": s.intervals()} for n, s in scores.items()},
         "per_attribute": {n: dict(zip(names, s.by_attribute(), strict=True)) for n, s in scores.items()},
-        "own_region_first": own.own_region_first(),
+        "groups": {
+            title: {
+                "attributes": [names[k] for k in members],
+                "rows": {
+                    n: {"values": s.percent(members), "intervals": s.intervals(members)}
+                    for n, s in scores.items()
+                },
+            }
+            for title, members in place_groups(scene.eye.interpreter.attributes).items()
+        },
+        "own_region_first": first,
+        "own_region_first_chance": by_chance,
         "confusion": [[None if v != v else v for v in row] for row in table.tolist()],
     }
+
+
+def place_groups(schema: AttributeSchema) -> dict[str, list[int]]:
+    """Attributes whose places are averaged apart as well: colours of cloth, and small things."""
+    found = {
+        "colours": [k for group in schema.group_indices() for k in group],
+        "small things": [k for k, name in enumerate(schema.attributes) if name in SMALL],
+    }
+    return {title: members for title, members in found.items() if members}
 
 
 def effect_pairs(
@@ -161,11 +183,11 @@ def effect_pairs(
 
 
 def effect_record(effects: Sequence[PairEffect]) -> dict[str, Any]:
-    """Everything about effects, JSON-ready; ``points`` are prediction and drop of the interpreter."""
+    """Everything about effects, JSON-ready; ``points`` are contribution, drop and number of attributes."""
     points = [
-        [float(x), float(y)]
+        [float(x), float(y), int(n)]
         for pair in effects
-        for x, y in zip(pair.predicted["interpreter"], pair.drops, strict=True)
+        for x, y, n in zip(pair.predicted["interpreter"], pair.drops, pair.predicted["count"], strict=True)
     ]
     by_change: dict[str, list[tuple[float, float]]] = {}
     for pair in effects:

@@ -33,6 +33,7 @@ class SyntheticTruth:
         from torchreid_amd.datasets.synthetic.person import schema as rendered
 
         self.order = [rendered().index(name) for name in schema.attributes]
+        self._rendered: dict[tuple[str, tuple[Change, ...]], list[NDArray[np.uint8]]] = {}
 
     def regions(self, path: str) -> NDArray[np.bool_]:
         """(M, H, W), where each attribute shows."""
@@ -41,7 +42,14 @@ class SyntheticTruth:
         return regions(path)[self.order]
 
     def changed(self, path: str, changes: Sequence[Change]) -> list[NDArray[np.uint8]]:
-        """The photograph re-rendered with each change alone."""
+        """The photograph re-rendered with each change alone; kept, since sanity asks for it again."""
+        key = (path, tuple(changes))
+        if key not in self._rendered:
+            self._rendered[key] = self._changed(path, changes)
+        return self._rendered[key]
+
+    @staticmethod
+    def _changed(path: str, changes: Sequence[Change]) -> list[NDArray[np.uint8]]:
         from torchreid_amd.datasets.synthetic.counterfactual import find_record, person_of
         from torchreid_amd.datasets.synthetic.photograph import take
 

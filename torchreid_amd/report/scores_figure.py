@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from torchreid_amd.report.saving import save_figure
 from torchreid_amd.report.sheet import COLOURS, FAINT, INK, Sheet
 
+UNSEEN = "#c9ced3"  # behind the cells of the confusion matrix
+GROUPED = "#2e8b57"  # points of groups of attributes in the calibration plot
 CELL = 0.24  # inches of a cell of the confusion matrix
 LINES = {"interpreter": COLOURS[1], "activation": COLOURS[0], "random": COLOURS[-1]}
 WORDS = {"interpreter": "attribute-weighted map", "activation": "activation map", "random": "random order"}
@@ -60,13 +63,17 @@ def draw_confusion(table: Sequence[Sequence[float | None]], attributes: Sequence
     left, top, side = 1.3, 1.75, CELL * count
     sheet = Sheet(left + side + 1.35, top + side + 0.75)
     sheet.text(0.3, 0.22, "Where the maps fall", 14, weight="bold")
-    sheet.text(0.3, 0.55, "density of a map in a region, 1 = as everywhere; dots: own region", 9, color=FAINT)
+    sheet.text(
+        0.3, 0.55, "density of a map in a region, 1 = as everywhere; frames: its own region", 9, color=FAINT
+    )
     axes = sheet.axes(left, top, side, side, label="confusion")
     shown = np.log2(np.clip(values, 1e-3, None))
     far = max(0.5, float(np.nanpercentile(np.abs(shown), 98))) if np.isfinite(shown).any() else 1.0
     image = axes.imshow(shown, cmap="RdBu_r", vmin=-far, vmax=far, aspect="auto")
-    axes.set_facecolor("#eceff1")
-    axes.plot(range(count), range(count), linestyle="", marker=".", markersize=3, color=INK)
+    axes.set_facecolor(UNSEEN)
+    for k in range(count):
+        for colour, line in (("white", 2.6), (INK, 1.2)):  # seen on light and on dark cells
+            axes.add_patch(Rectangle((k - 0.42, k - 0.42), 0.84, 0.84, fill=False, ec=colour, lw=line))
     axes.set_xticks(range(count), attributes, rotation=90, fontsize=7.5)
     axes.set_yticks(range(count), attributes, fontsize=7.5)
     axes.xaxis.tick_top()
@@ -86,7 +93,7 @@ def draw_confusion(table: Sequence[Sequence[float | None]], attributes: Sequence
 
 def draw_calibration(effect: Mapping[str, Any]) -> Figure:
     """Drop of the distance against contribution, for every re-rendered change, with both lines."""
-    points = np.array(effect["points"], dtype=float)
+    x, y, members = np.array(effect["points"], dtype=float).T
     row = effect["rows"]["interpreter"]["values"]
     sheet = Sheet(6.4, 5.6)
     sheet.text(0.35, 0.22, "What a contribution says, and what happens", 14, weight="bold")
@@ -95,8 +102,11 @@ def draw_calibration(effect: Mapping[str, Any]) -> Figure:
     words = f"{effect['changes']} changes in {effect['pairs']} pairs; slope {slope}, R² {fit}"
     sheet.text(0.35, 0.55, words, 9, color=FAINT)
     axes = sheet.axes(0.85, 0.95, 5.2, 3.95, label="calibration")
-    x, y = points.T
-    axes.scatter(x, y, s=9, color=COLOURS[0], alpha=0.45, linewidths=0, zorder=2)
+    for some, colour, words in (
+        (members == 1, COLOURS[0], "one attribute"),
+        (members > 1, GROUPED, "attributes of a group together"),
+    ):
+        axes.scatter(x[some], y[some], s=10, color=colour, alpha=0.5, linewidths=0, zorder=2, label=words)
     reach = np.array([0.0, float(x.max()) * 1.03])
     axes.plot(reach, reach, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), label="drop = contribution")
     if row["slope"] is not None:
@@ -112,9 +122,22 @@ def draw_curves(removal: Mapping[str, Any]) -> Figure:
     """Removing above, inserting below; a column for each imputation."""
     imputations = list(removal["removing"])
     width, height = 2.5, 1.9
-    sheet = Sheet(0.75 + len(imputations) * (width + 0.35) + 0.1, 1.1 + 2 * (height + 0.62) + 0.35)
+    sheet = Sheet(0.75 + len(imputations) * (width + 0.35) + 0.1, 1.15 + 2 * (height + 0.62))
+    highest = max(
+        value or 0.0
+        for direction in ("removing", "inserting")
+        for imputation in imputations
+        for found in removal[direction][imputation].values()
+        for value in found["curve"]
+    )
     sheet.text(0.35, 0.22, "Removing and inserting pixels", 14, weight="bold")
-    sheet.text(0.35, 0.55, f"distance of {removal['pairs']} pairs as a share of its own", 9, color=FAINT)
+    sheet.text(
+        0.35,
+        0.55,
+        f"distance of {removal['pairs']} pairs as a share of what it was; in the legend the area",
+        9,
+        color=FAINT,
+    )
     for row, direction in enumerate(("removing", "inserting")):
         for column, imputation in enumerate(imputations):
             left, top = 0.75 + column * (width + 0.35), 1.1 + row * (height + 0.62)
@@ -124,9 +147,10 @@ def draw_curves(removal: Mapping[str, Any]) -> Figure:
                 share = np.linspace(0, 1, len(values))
                 area = f" {found['area']:.2f}" if found["area"] is not None else ""
                 axes.plot(share, values, color=LINES[order], linewidth=1.6, label=WORDS[order] + area)
-            axes.set_title(f"{direction}, {imputation}", fontsize=9, color=INK, pad=4)
+            good = "low" if row == 0 else "high"
+            axes.set_title(f"{direction}, {imputation} ({good} is good)", fontsize=9, color=INK, pad=4)
             _plain(axes, f"share of pixels {'removed' if row == 0 else 'inserted'}", "")
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.04 * highest)
             axes.legend(fontsize=6.5, frameon=False, loc="best", handlelength=1.2)
     return sheet.figure
 
