@@ -142,7 +142,10 @@ def test_synth_and_train_on_it(tmp_path: Path) -> None:
     [
         (["heads"], ["amd", "attrimeter"]),
         (["targets", "osnet_x*"], ["osnet_x0_5", "osnet_x0_25", "osnet_x0_75", "osnet_x1_0"]),
-        (["datasets", "*_attr"], ["dukemtmcreid_attr", "market1501_attr", "synthetic_attr"]),
+        (
+            ["datasets", "*_attr*"],
+            ["dukemtmcreid_attr", "market1501_attr", "synthetic_attr", "synthetic_attr_night"],
+        ),
         (["losses"], ["attribute_prior", "metric_distillation"]),
         (["attributes", "market1501"], ["market1501"]),
     ],

@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     synth = commands.add_parser("synth", help="render the procedural pedestrians")
     synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
+    synth.add_argument("--domain", default="day", help="day (synthetic_attr) or night (synthetic_attr_night)")
     synth.add_argument("--train-ids", type=int, default=200, help="training identities (default: 200)")
     synth.add_argument("--test-ids", type=int, default=150, help="test identities (default: 150)")
     synth.add_argument(
@@ -224,6 +225,7 @@ def _synth(args: argparse.Namespace) -> None:
         test_ids=args.test_ids,
         images_per_id=args.images_per_id,
         seed=args.seed,
+        domain=args.domain,
         workers=args.workers,
         force=args.force,
     )

@@ -2,7 +2,14 @@
 
 from torchreid_amd.datasets.dukemtmcreid import DukeMTMCreIDAttr
 from torchreid_amd.datasets.market1501 import Market1501Attr
-from torchreid_amd.datasets.synthetic import SyntheticAttr
+from torchreid_amd.datasets.synthetic import SyntheticAttr, SyntheticAttrNight
 from torchreid_amd.registry import list_datasets, register_dataset
 
-__all__ = ["DukeMTMCreIDAttr", "Market1501Attr", "SyntheticAttr", "list_datasets", "register_dataset"]
+__all__ = [
+    "DukeMTMCreIDAttr",
+    "Market1501Attr",
+    "SyntheticAttr",
+    "SyntheticAttrNight",
+    "list_datasets",
+    "register_dataset",
+]

@@ -16,7 +16,7 @@ from torchreid_amd.datasets.synthetic.options import SyntheticOptions
 from torchreid_amd.datasets.synthetic.person import schema
 from torchreid_amd.datasets.synthetic.records import GALLERY, QUERY, TRAIN
 from torchreid_amd.datasets.synthetic.regions import FILE
-from torchreid_amd.datasets.synthetic.rendering import FOLDER, IMAGES, read_options, render_dataset
+from torchreid_amd.datasets.synthetic.rendering import IMAGES, read_options, render_dataset
 from torchreid_amd.errors import InputError
 from torchreid_amd.registry import register_dataset
 
@@ -36,11 +36,12 @@ class SyntheticAttr(host.torchreid().data.ImageDataset):  # type: ignore[misc]
         InputError: the folder was rendered with other options, or is damaged.
     """
 
-    dataset_dir = FOLDER
+    domain = "day"
+    dataset_dir = "synthetic_attr"
     on_demand = True  #: made on first use; nothing has to be there
 
     def __init__(self, root: str = "", options: SyntheticOptions | None = None, **kwargs: Any) -> None:
-        self.dataset_dir = str(ensure(root, options))
+        self.dataset_dir = str(ensure(root, options, self.domain))
         images = Path(self.dataset_dir) / IMAGES
         train = _listed(images / TRAIN)
         labels = {pid: k for k, pid in enumerate(sorted({pid for _, pid, _ in train}))}
@@ -61,7 +62,7 @@ class SyntheticAttr(host.torchreid().data.ImageDataset):  # type: ignore[misc]
         """Labels of the identities of ``'train'`` or ``'test'``, by the pid in the file names."""
         if split not in ("train", "test"):
             raise InputError(f"synthetic_attr: split {split!r} is unknown; expected 'train' or 'test'")
-        source = ensure(root) / FILE
+        source = ensure(root, domain=cls.domain) / FILE
         try:
             with h5py.File(source, "r") as file:
                 pids, labels = file[f"labels/{split}/pids"][:], file[f"labels/{split}/labels"][:]
@@ -70,20 +71,30 @@ class SyntheticAttr(host.torchreid().data.ImageDataset):  # type: ignore[misc]
         return AttributeTable(schema(), [int(pid) for pid in pids], labels, by="pid")
 
 
+class SyntheticAttrNight(SyntheticAttr):
+    """Another domain, under ``<root>/synthetic_attr_night``: other people, clothes, cameras and streets."""
+
+    domain = "night"
+    dataset_dir = "synthetic_attr_night"
+
+
 register_dataset(SyntheticAttr, name="synthetic_attr")
+register_dataset(SyntheticAttrNight, name="synthetic_attr_night")
 
 
-def ensure(root: str | os.PathLike[str], options: SyntheticOptions | None = None) -> Path:
-    """The folder of the data set under ``root``, rendered if it is not there.
+def ensure(
+    root: str | os.PathLike[str], options: SyntheticOptions | None = None, domain: str = "day"
+) -> Path:
+    """The folder of a domain's data set under ``root``, rendered if it is not there.
 
     Options that are not given, here or in the configuration, are not held against what is there.
     """
-    folder = Path(root).expanduser().absolute() / FOLDER
+    folder = Path(root).expanduser().absolute() / SyntheticOptions(domain=domain).name
     if options is None:
         asked = _configured()
         kept = read_options(folder).to_dict() if folder.exists() else {}
         kept.pop("version", None)
-        options = SyntheticOptions(**(kept | asked))
+        options = SyntheticOptions(**({"domain": domain} | kept | asked))
     return render_dataset(Path(root), **{k: v for k, v in options.to_dict().items() if k != "version"})
 
 

@@ -148,7 +148,7 @@ def torso_sections(f: Frame) -> tuple[Array, Array, Array, Array]:
 def _torso(f: Frame) -> None:
     t, labels = f.person.traits, f.person.labels
     y, a, b, forward = torso_sections(f)
-    tucked = t.hem < 0.22
+    tucked = 0 <= t.hem < 0.22  # below 0 is a coat
     hem = 0.585 if tucked else 0.475 + 0.055 * t.hem
     keep = y > hem
     y2 = np.append(y[keep], [hem + 0.0005, hem])

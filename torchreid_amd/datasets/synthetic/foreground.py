@@ -19,7 +19,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def draw_stranger(
-    rng: np.random.Generator, camera: Camera, view: View, canvas: tuple[int, int]
+    rng: np.random.Generator, camera: Camera, view: View, canvas: tuple[int, int], domain: str = "day"
 ) -> tuple[Array, Mask, bool] | None:
     """Perhaps another person at the edge of the picture.
 
@@ -29,7 +29,7 @@ def draw_stranger(
     u = rng.random(6)
     if u[0] > 0.06:
         return None
-    person = passer_by(rng)
+    person = passer_by(rng, domain)
     pose = draw_pose(rng, person, 2 * np.pi * u[1])
     front = u[0] < 0.015
     size = 1.06 if front else 0.45 + 0.4 * u[2]
@@ -52,8 +52,14 @@ def draw_stranger(
     return picture, surfaces.part > 0, front
 
 
-def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mask:
+def draw_foreground(rng: np.random.Generator, picture: Array, view: View, dim: float = 1.0) -> Mask:
     """Perhaps a pole, a bicycle, a bollard or leaves before the person, drawn into ``picture``.
+
+    Args:
+        rng: decides what.
+        picture: ``(h, w, 3)``, changed.
+        view: of the person.
+        dim: how light things are, 1 by day.
 
     Returns:
         ``(h, w)`` what they hide.
@@ -64,7 +70,7 @@ def draw_foreground(rng: np.random.Generator, picture: Array, view: View) -> Mas
     if u[0] > 0.06:
         return nothing
     before = picture.copy()
-    tint = 0.5 + 0.5 * float(picture.mean())
+    tint = dim * (0.5 + 0.5 * float(picture.mean()))
     if u[0] < 0.018:  # a pole
         x, half = wide * (0.12 + 0.76 * u[1]), wide * (0.025 + 0.02 * u[2])
         if abs(x - wide / 2) < wide * 0.12:

@@ -44,3 +44,22 @@ class Light:
         lit: Array = direct[..., None] * (np.array(self.tint, np.float32) * np.float32(self.strength))
         lit += above[..., None] * (np.array(self.sky_tint, np.float32) * np.float32(self.sky))
         return lit
+
+
+def shine(picture: Array, colour: tuple[float, float, float], rng: np.random.Generator) -> None:
+    """Add the glow of a lamp somewhere in the upper part of a picture, and its pool of light below.
+
+    Args:
+        picture: ``(h, w, 3)``, changed.
+        colour: of the glow.
+        rng: of place and size.
+    """
+    tall, wide = picture.shape[:2]
+    u = rng.random(5)
+    rows = np.arange(tall, dtype=np.float32)[:, None] / tall
+    columns = np.arange(wide, dtype=np.float32)[None] / wide
+    x, y = 1.3 * u[0] - 0.15, 0.30 * u[1] - 0.05
+    glow = (0.25 + 0.45 * u[2]) * np.exp(-((rows - y) ** 2 / 0.006 + (columns - x) ** 2 / 0.02))
+    glow += 0.10 * np.exp(-((rows - y) ** 2 / 0.10 + (columns - x) ** 2 / 0.25))
+    glow += (0.06 + 0.14 * u[3]) * np.exp(-((rows - 0.95) ** 2 / 0.02 + (columns - x) ** 2 / 0.20))
+    picture += (glow[..., None] * np.array(colour)).astype(np.float32)

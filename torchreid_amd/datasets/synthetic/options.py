@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.errors import InputError, unknown_name
 
 VERSION = 1  #: rises whenever the same options would give other pictures
 CAMERAS = 6
+DOMAINS = ("day", "night")  #: synthetic_attr and synthetic_attr_night
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,10 @@ class SyntheticOptions:
         seed: changes people, walks, scenes and noise.
         height: image height in pixels.
         width: image width in pixels.
+        domain: ``'day'`` or ``'night'``: other people, clothes, cameras and streets.
 
     Raises:
-        InputError: a number is not an integer or too small to make a data set from.
+        InputError: a number is not an integer or too small to make a data set from, or an unknown domain.
     """
 
     train_ids: int = 200
@@ -35,6 +37,7 @@ class SyntheticOptions:
     seed: int = 0
     height: int = 128
     width: int = 64
+    domain: str = "day"
 
     def __post_init__(self) -> None:
         least = {"train_ids": 1, "test_ids": 1, "images_per_id": 4, "seed": 0, "height": 32, "width": 16}
@@ -45,6 +48,18 @@ class SyntheticOptions:
                     f"synthetic_attr: {name} is {value!r}; expected an integer of at least {low}"
                 )
             object.__setattr__(self, name, int(value))
+        if self.domain not in DOMAINS:
+            raise unknown_name("domain of the synthetic pedestrians", self.domain, DOMAINS)
+
+    @property
+    def name(self) -> str:
+        """Name of the data set, and of its folder."""
+        return "synthetic_attr" if self.domain == "day" else f"synthetic_attr_{self.domain}"
+
+    @property
+    def key(self) -> int:
+        """The seed of every stream: each domain has people, walks and streets of its own."""
+        return self.seed + (DOMAINS.index(self.domain) << 64)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary that also names the version of the drawing code."""

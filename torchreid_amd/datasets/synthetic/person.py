@@ -10,17 +10,12 @@ import numpy.typing as npt
 
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
+from torchreid_amd.datasets.synthetic.population import Population, population_of
 from torchreid_amd.datasets.synthetic.traits import Traits, draw_traits
 from torchreid_amd.errors import InputError
 from torchreid_amd.registry import attribute_sets
 
 Labels = npt.NDArray[np.int8]
-
-#: share of people by colour; in Market-1501's order but more even, the rest has no named colour
-UPPER = {"black": 0.15, "blue": 0.12, "gray": 0.12, "green": 0.11, "purple": 0.08, "red": 0.13,
-         "white": 0.18, "yellow": 0.09}  # fmt: skip
-LOWER = {"black": 0.21, "blue": 0.17, "brown": 0.11, "gray": 0.13, "green": 0.07, "pink": 0.07,
-         "purple": 0.06, "white": 0.10, "yellow": 0.06}  # fmt: skip
 
 
 def schema() -> AttributeSchema:
@@ -80,55 +75,55 @@ class Person:
 
 def people(options: SyntheticOptions, split: str) -> list[Person]:
     """All identities of a split; frequencies are met as exactly as their number allows."""
-    pids = options.pids(split)
-    labels = _draw_labels(options.seed, split, len(pids))
+    pids, population = options.pids(split), population_of(options.domain)
+    labels = _draw_labels(options.key, split, len(pids), population)
     return [
-        Person(pid, mine, draw_traits(stream(options.seed, "traits", pid), mine["gender"]))
+        Person(pid, mine, population.dress(draw_traits(stream(options.key, "traits", pid), mine["gender"])))
         for pid, mine in zip(pids, labels, strict=True)
     ]
 
 
-def passer_by(rng: np.random.Generator) -> Person:
+def passer_by(rng: np.random.Generator, domain: str = "day") -> Person:
     """Somebody who belongs to no split."""
-    labels = _labels_from({k: rng.random(1) for k in _DRAWN})[0]
-    return Person(0, labels, draw_traits(rng, labels["gender"]))
+    population = population_of(domain)
+    labels = _labels_from({k: rng.random(1) for k in _DRAWN}, population)[0]
+    return Person(0, labels, population.dress(draw_traits(rng, labels["gender"])))
 
 
 _DRAWN = ("gender", "hair", "clothes", "up", "down", "backpack", "bag", "handbag", "hat", "upper", "lower",
           "dress")  # fmt: skip
 
 
-def _draw_labels(seed: int, split: str, n: int) -> list[dict[str, bool]]:
+def _draw_labels(seed: int, split: str, n: int, population: Population) -> list[dict[str, bool]]:
     def even(name: str) -> npt.NDArray[np.float64]:
         rng = stream(seed, "labels-" + name, 1 if split == "train" else 2)
         drawn: npt.NDArray[np.float64] = (rng.permutation(n) + 0.5) / n
         return drawn
 
-    return _labels_from({k: even(k) for k in _DRAWN})
+    return _labels_from({k: even(k) for k in _DRAWN}, population)
 
 
-def _labels_from(u: dict[str, npt.NDArray[np.float64]]) -> list[dict[str, bool]]:
+def _labels_from(u: dict[str, npt.NDArray[np.float64]], shares: Population) -> list[dict[str, bool]]:
     """Labels from one number between 0 and 1 for each person and property."""
     names = schema().attributes
     found = []
     for i in range(len(u["gender"])):
         p = {k: float(v[i]) for k, v in u.items()}
-        female = p["gender"] < 0.43
-        pants = p["clothes"] > (0.32 if female else 0.006)
-        carries = p["bag"] < 0.245
+        female = p["gender"] < shares.gender
+        pants = p["clothes"] > shares.skirt[not female]
         mine = {
             "gender": female,
-            "hair": p["hair"] < (0.68 if female else 0.05),
+            "hair": p["hair"] < shares.hair[not female],
             "clothes": pants,
-            "up": p["up"] < 0.75,
-            "down": p["down"] < (0.57 if pants else 0.80),
-            "backpack": p["backpack"] < 0.265,
-            "bag": carries,
-            "handbag": p["handbag"] < (0.18 if female else 0.07),
-            "hat": p["hat"] < 0.055,
+            "up": p["up"] < shares.up,
+            "down": p["down"] < shares.down[not pants],
+            "backpack": p["backpack"] < shares.backpack,
+            "bag": p["bag"] < shares.bag,
+            "handbag": p["handbag"] < shares.handbag[not female],
+            "hat": p["hat"] < shares.hat,
         }
-        upper, lower = _pick(UPPER, p["upper"]), _pick(LOWER, p["lower"])
-        if not pants and p["dress"] < 0.5 and upper in LOWER:
+        upper, lower = _pick(shares.upper, p["upper"]), _pick(shares.lower, p["lower"])
+        if not pants and p["dress"] < 0.5 and upper in shares.lower:
             lower = upper  # a dress of one cloth
         found.append({a: mine.get(a, a in ("up" + upper, "down" + lower)) for a in names})
     return found

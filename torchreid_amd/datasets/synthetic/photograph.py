@@ -14,6 +14,7 @@ from torchreid_amd.datasets.synthetic.camera import Camera, at_hour, camera_of, 
 from torchreid_amd.datasets.synthetic.cloth import shaded
 from torchreid_amd.datasets.synthetic.figure import draw_person
 from torchreid_amd.datasets.synthetic.foreground import draw_foreground, draw_stranger
+from torchreid_amd.datasets.synthetic.light import shine
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
 from torchreid_amd.datasets.synthetic.palette import Array
 from torchreid_amd.datasets.synthetic.parts import PLACES, coverage
@@ -24,7 +25,6 @@ from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
 from torchreid_amd.datasets.synthetic.surface import Surfaces, View
 
 SUPERSAMPLING = 2  #: canvas pixels along each side of an image pixel
-FADED, FLAT = 0.18, 0.34  #: saturation and contrast of the street: less than of clothes
 NARROW = 0.78  #: boxes are narrower than the image and stretched to it, as those of Market-1501 are
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -65,8 +65,8 @@ def take(
         camera: instead of the record's camera, e.g. ``camera.NEUTRAL``.
     """
     key = (record.pid, record.camera, record.frame)
-    seed = options.seed
-    place = camera or camera_of(record.camera)
+    seed = options.key
+    place = camera or camera_of(record.camera, options.domain)
     walk = stream(seed, "walk", record.pid, record.camera)
     camera = at_hour(place, stream(seed, "hour", record.pid, record.camera))
     heading = camera.headings[int(walk.integers(len(camera.headings)))] + 0.2 * float(walk.normal())
@@ -77,10 +77,12 @@ def take(
     surfaces = Surfaces(tall, wide)
     draw_person(surfaces, person, pose, view)
     picture = _background(stream(seed, "background", *key), camera, seed, (tall, wide))
+    if camera.lamp:
+        shine(picture, camera.lamp, stream(seed, "lamps", *key))
     _ground_shadow(picture, person, pose, camera, view)
     apart = stream(seed, "stranger", *key)
     hidden = np.zeros((tall, wide), bool)
-    stranger = draw_stranger(apart, camera, view, (tall, wide)) if camera.number else None
+    stranger = draw_stranger(apart, camera, view, (tall, wide), options.domain) if camera.number else None
     if stranger is not None and not stranger[2]:
         picture[stranger[1]] = stranger[0][stranger[1]]
     shaded(surfaces, person, camera.light, picture)
@@ -88,7 +90,8 @@ def take(
         picture[stranger[1]] = stranger[0][stranger[1]]
         hidden |= stranger[1]
     if camera.number:
-        hidden |= draw_foreground(stream(seed, "foreground", *key), picture, view)
+        dim = 1.0 if camera.domain == "day" else 0.5
+        hidden |= draw_foreground(stream(seed, "foreground", *key), picture, view, dim)
     surfaces.part[hidden] = 0
     image = develop(picture, camera, (options.height, options.width), stream(seed, "noise", *key))
     quality = int(stream(seed, "jpeg", *key).integers(camera.quality[0], camera.quality[1] + 1))
@@ -103,7 +106,7 @@ def _frame_person(
     tall, wide = canvas
     z = np.clip(rng.normal(size=4), -2, 2)
     pitch = camera.pitch + 0.03 * z[3]
-    share = 0.875 + 0.03 * z[0]
+    share = camera.share + 0.03 * z[0]
     scale = share * tall / person.traits.stature / np.cos(pitch)
     feet = tall * (0.5 + share / 2 + 0.012 * z[1]) - 0.02 * tall
     middle = wide * (0.5 + 0.045 * z[2])
@@ -120,14 +123,15 @@ def _background(rng: np.random.Generator, camera: Camera, seed: int, canvas: tup
     flip = rng.random() < 0.5
     at = int(rng.random() * 2 * len(camera.places))
     place = camera.places[at if at < len(camera.places) else 0]
-    view = scene(place, seed)[y : y + high, x : x + broad]
+    view = scene(place, seed, camera.domain)[y : y + high, x : x + broad]
     if flip:
         view = view[:, ::-1]
-    day = 0.62 * camera.light.sky + 0.60 * camera.light.strength + 0.28
+    day = 0.62 * camera.light.sky + 0.60 * camera.light.strength + camera.ambient
     picture = np.ascontiguousarray(cv2.resize(view, (wide, tall), interpolation=cv2.INTER_LINEAR))
     grey = picture.mean(axis=2, keepdims=True)
-    picture = grey + (picture - grey) * np.float32(FADED)
-    return np.asarray((0.5 + (picture - 0.5) * np.float32(FLAT)) * np.float32(day), np.float32)
+    picture = grey + (picture - grey) * np.float32(camera.faded)
+    level = camera.grey
+    return np.asarray((level + (picture - level) * np.float32(camera.flat)) * np.float32(day), np.float32)
 
 
 def _ground_shadow(picture: Array, person: Person, pose: Pose, camera: Camera, view: View) -> None:

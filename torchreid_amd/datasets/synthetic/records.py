@@ -33,7 +33,7 @@ def records(options: SyntheticOptions, pid: int) -> list[Record]:
     At least two cameras see everybody, and at least two of them more than once, so that a query
     always has a match from another camera in the gallery.
     """
-    rng = stream(options.seed, "records", pid)
+    rng = stream(options.key, "records", pid)
     spread = min(2, options.images_per_id - 4)
     number = options.images_per_id + int(rng.integers(-spread, spread + 1))
     most = min(CAMERAS, number - 2)
@@ -60,7 +60,7 @@ def files(options: SyntheticOptions, pid: int) -> list[tuple[str, Record]]:
     if pid in options.pids("train"):
         return [(TRAIN, record) for record in mine]
     cameras = sorted({record.camera for record in mine})
-    asking = set(stream(options.seed, "queries", pid).permutation(cameras)[:QUERIES].tolist())
+    asking = set(stream(options.key, "queries", pid).permutation(cameras)[:QUERIES].tolist())
     placed = []
     for record in mine:
         placed.append((QUERY if record.camera in asking else GALLERY, record))

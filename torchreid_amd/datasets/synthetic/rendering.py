@@ -26,7 +26,6 @@ from torchreid_amd.datasets.synthetic.records import GALLERY, QUERY, TRAIN, file
 from torchreid_amd.datasets.synthetic.regions import FILE, pack, write_regions
 from torchreid_amd.errors import InputError
 
-FOLDER = "synthetic_attr"
 IMAGES = "Market-1501-v15.09.15"
 ABOUT = "synthetic.json"
 
@@ -40,6 +39,7 @@ def render_dataset(
     seed: int = 0,
     height: int = 128,
     width: int = 64,
+    domain: str = "day",
     workers: int | None = None,
     force: bool = False,
 ) -> Path:
@@ -55,27 +55,28 @@ def render_dataset(
         seed: another seed gives other people, walks and streets.
         height: image height in pixels.
         width: image width in pixels.
+        domain: ``'day'`` or ``'night'``; see :class:`SyntheticOptions`.
         workers: processes; by default one for each core. The result does not depend on it.
         force: replace what was rendered with other parameters.
 
     Returns:
-        The folder ``<root>/synthetic_attr``.
+        The folder ``<root>/synthetic_attr``, or ``<root>/synthetic_attr_night``.
 
     Raises:
         InputError: a parameter is out of range, the folder holds something else, or it cannot be written.
     """
-    options = SyntheticOptions(train_ids, test_ids, images_per_id, seed, height, width)
+    options = SyntheticOptions(train_ids, test_ids, images_per_id, seed, height, width, domain)
     if workers is not None and workers < 1:
         raise InputError(
             f"synthetic_attr: workers is {workers}; expected at least 1, or None for one each core"
         )
     base = Path(root).expanduser().absolute()
-    folder = base / FOLDER
+    folder = base / options.name
     if _ready(folder, options, force):
         return folder
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with _alone(base):
+        with _alone(base / f".{options.name}.lock"):
             if not _ready(folder, options, force):
                 _render_into(folder, options, workers or _cores())
     except OSError as error:
@@ -93,9 +94,10 @@ def read_options(folder: str | os.PathLike[str]) -> SyntheticOptions:
         InputError: the folder is not a complete rendered data set, or of another version.
     """
     path = Path(folder) / ABOUT
-    advice = "remove the folder or render with force (torchreid-amd synth --force)"
+    advice = f"remove the folder or render with force ({_forced(path.parent)})"
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
+        about = {"domain": "day", **about}  # folders of the day need not say so
         known = SyntheticOptions(**{k: v for k, v in about.items() if k != "version"})
     except (OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
@@ -129,8 +131,14 @@ def _ready(folder: Path, options: SyntheticOptions, force: bool) -> bool:
     differ = ", ".join(f"{k} {theirs[k]} (asked for: {mine[k]})" for k in mine if theirs[k] != mine[k])
     raise InputError(
         f"{str(folder)!r} was rendered with {differ}; ask for the same, choose another root, or replace it "
-        "with force (torchreid-amd synth --force)"
+        f"with force ({_forced(folder)})"
     )
+
+
+def _forced(folder: Path) -> str:
+    """The command that renders into this folder, whatever is there."""
+    night = " --domain night" if folder.name.endswith("_night") else ""
+    return f"torchreid-amd synth --force{night}"
 
 
 def _cores() -> int:
@@ -140,14 +148,14 @@ def _cores() -> int:
 
 
 @contextmanager
-def _alone(base: Path) -> Iterator[None]:
-    """One process at a time renders under a root; a second one waits and finds the work done."""
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time renders a data set under a root; a second one waits and finds the work done."""
     try:
         import fcntl
     except ImportError:  # not on this system: the last one to finish would find the name taken
         yield
         return
-    with open(base / f".{FOLDER}.lock", "w") as lock:
+    with open(path, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError:  # a file system without locks
@@ -156,11 +164,11 @@ def _alone(base: Path) -> Iterator[None]:
 
 
 def _render_into(folder: Path, options: SyntheticOptions, workers: int) -> None:
-    for stale in folder.parent.glob(f".{FOLDER}-*"):
+    for stale in folder.parent.glob(f".{options.name}-*"):
         shutil.rmtree(stale, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{options.name}-", dir=folder.parent))
     try:
-        made = temporary / FOLDER
+        made = temporary / options.name
         for name in (TRAIN, QUERY, GALLERY):
             (made / IMAGES / name).mkdir(parents=True)
         everybody = {split: people(options, split) for split in ("train", "test")}

@@ -1,4 +1,4 @@
-"""What stands behind people: one street scene for each camera."""
+"""What stands behind people by day: one street scene for each camera, and where to find all scenes."""
 
 from __future__ import annotations
 
@@ -8,122 +8,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from torchreid_amd.datasets.synthetic.cloth import shaded
-from torchreid_amd.datasets.synthetic.figure import draw_person
-from torchreid_amd.datasets.synthetic.light import Light
 from torchreid_amd.datasets.synthetic.options import stream
 from torchreid_amd.datasets.synthetic.palette import Array
-from torchreid_amd.datasets.synthetic.person import passer_by
-from torchreid_amd.datasets.synthetic.pose import draw_pose
-from torchreid_amd.datasets.synthetic.surface import Surfaces, View
+from torchreid_amd.datasets.synthetic.scenery import HEIGHT, WIDTH, Rgb, Scenery
 
-HEIGHT, WIDTH = 460, 1500
-_Rgb = tuple[float, float, float]
-_DAYLIGHT = Light((0.4, 0.7, 0.59), 0.5, 0.58, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 0.3)
+Painter = Callable[[Scenery], None]
 
 
-class _Scene:
-    """A canvas for scenery: ``(HEIGHT, WIDTH, 3)`` with a horizon row."""
-
-    def __init__(self, rng: np.random.Generator, horizon: int) -> None:
-        self.rng = rng
-        self.horizon = horizon
-        self.picture: Array = np.zeros((HEIGHT, WIDTH, 3), np.float32)
-
-    def noise(self, rows: int, columns: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
-        """Smooth noise around 0 with this many knots."""
-        knots = self.rng.normal(size=(rows, columns)).astype(np.float32)
-        smooth = cv2.resize(knots, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
-        return np.asarray(smooth, np.float32)
-
-    def fill(self, top: int, bottom: int, colour: _Rgb, rough: float = 0.03, grain: float = 0.02) -> None:
-        """A surface of one colour, uneven and grainy."""
-        field = self.noise(8, 30) * rough + self.noise(60, 220) * rough * 0.6
-        field += self.rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32) * grain
-        self.picture[top:bottom] = (np.array(colour, np.float32) * (1 + field[..., None]))[top:bottom]
-
-    def ground(self, colour: _Rgb, rough: float = 0.03, grain: float = 0.02) -> None:
-        """The ground, a little lighter far away."""
-        self.fill(self.horizon, HEIGHT, colour, rough, grain)
-        far = np.clip(1 - (np.arange(HEIGHT) - self.horizon) / 140, 0, 1).astype(np.float32)[self.horizon :]
-        self.picture[self.horizon :] *= 1 + 0.12 * far[:, None, None]
-
-    def tiles(self, period: float, dark: float, cross: bool = True) -> None:
-        """Joints of paving in perspective."""
-        rows = np.arange(self.horizon + 1, HEIGHT, dtype=np.float32)
-        depth = 120.0 / (rows - self.horizon + 14)
-        columns = np.arange(WIDTH, dtype=np.float32)
-        near = 0.06 / np.maximum(1.0 / depth, 0.3)
-        if cross:
-            line = (
-                np.abs((depth * 6.0 / period * 10) % 1 - 0.5)[:, None] < np.minimum(near * 1.2, 0.2)[:, None]
-            )
-            self.picture[self.horizon + 1 :][np.broadcast_to(line, (len(rows), WIDTH))] *= 1 - dark * 0.6
-        x = (columns[None] - WIDTH / 2) * depth[:, None] / (period * 3.0)
-        self.picture[self.horizon + 1 :][np.abs(x % 1 - 0.5) < 0.025] *= 1 - dark
-
-    def box(self, x: int, y: int, w: int, h: int, colour: _Rgb, shade: float = 0.0) -> None:
-        """A rectangle, darker towards its bottom by ``shade``."""
-        fall = np.linspace(1, 1 - shade, max(h, 1), dtype=np.float32)[:, None, None]
-        y0, x0 = max(y, 0), max(x, 0)
-        area = self.picture[y0 : y + h, x0 : x + w]
-        area[:] = np.array(colour, np.float32) * fall[y0 - y : y0 - y + len(area)]
-
-    def leaves(self, top: int, bottom: int, colour: _Rgb, size: int, share: float = 1.0) -> None:
-        """Foliage between two rows: clumps of light and dark, and gaps where ``share`` is below 1."""
-        shape = (bottom - top, WIDTH)
-        clumps = self.noise(max(shape[0] // 34, 2), WIDTH // 34, shape)
-        twigs = self.noise(max(shape[0] // size, 2), WIDTH // size, shape)
-        light = 1 + 0.22 * clumps + 0.24 * twigs + 0.10 * self.noise(shape[0] // 2, WIDTH // 2, shape)
-        tint = np.array(colour, np.float32) * (
-            1 + 0.10 * self.noise(4, 20, shape)[..., None] * np.array([1, 0.4, 0])
-        )
-        drawn = np.clip(light, 0.25, 2.2)[..., None] * tint.astype(np.float32)
-        gap = 0.9 * clumps + 0.5 * twigs + 2.2 * (1 - share)
-        cover = np.clip((1.6 - gap) * 3, 0, 1)[..., None] if share < 1 else np.float32(1)
-        self.picture[top:bottom] = self.picture[top:bottom] * (1 - cover) + drawn * cover
-
-    def passers_by(self, count: int, near: int = 110) -> None:
-        """People far away, standing on rows up to ``near`` below the horizon."""
-        for row in np.sort(self.rng.uniform(12, near, count)):
-            person = passer_by(self.rng)
-            tall = int(70 + 1.25 * row)
-            heading, x = float(self.rng.uniform(0, 2 * np.pi)), int(self.rng.integers(0, WIDTH - tall))
-            feet = int(self.horizon + row)
-            top = max(feet - tall - 4, 0)
-            area = self.picture[top : feet + 4, x : x + tall]
-            pose = draw_pose(self.rng, person, heading)
-            surfaces = Surfaces(*area.shape[:2])
-            view = View(pose.yaw, 0.1, tall / 1.8, tall / 2, feet - top, 0.0, person.traits.stature)
-            draw_person(surfaces, person, pose, view)
-            shaded(surfaces, person, _DAYLIGHT, area)
-            contact = (slice(min(feet - top, len(area) - 1), None), slice(tall // 3, 2 * tall // 3))
-            area[contact] *= np.float32(0.75)
-
-    def line(self, points: list[tuple[float, float]], colour: _Rgb, width: int) -> None:
-        """A polyline."""
-        cv2.polylines(self.picture, [np.array(points).astype(np.int32)], False, colour, width, cv2.LINE_AA)
-
-    def soften(self, sigma: float) -> None:
-        """Out of focus above the horizon, a little below."""
-        far = cv2.GaussianBlur(self.picture, (0, 0), sigma)
-        near = cv2.GaussianBlur(self.picture, (0, 0), 0.8)
-        weight = np.clip((np.arange(HEIGHT, dtype=np.float32) - self.horizon) / 60 + 0.3, 0, 1)[:, None, None]
-        self.picture = np.asarray(far * (1 - weight) + near * weight, np.float32)
-
-    def patches_of_shade(self, count: int, dark: float) -> None:
-        """Shadows of trees and roofs on the ground."""
-        mask = np.zeros((HEIGHT, WIDTH), np.float32)
-        for _ in range(count):
-            x, y = int(self.rng.integers(WIDTH)), int(self.rng.integers(self.horizon + 40, HEIGHT))
-            w, h = int(self.rng.integers(60, 260)), int(self.rng.integers(10, 45))
-            cv2.ellipse(mask, (x, y), (w, h), float(self.rng.uniform(-8, 8)), 0, 360, 1.0, -1)
-        mask *= 0.75 + 0.25 * np.sign(self.noise(40, 130))
-        mask[: self.horizon] = 0
-        self.picture *= 1 - dark * cv2.GaussianBlur(mask, (0, 0), 3)[..., None]
-
-
-def bicycle(s: Array, x: float, y: float, size: float, colour: _Rgb, thick: int = 2) -> None:
+def bicycle(s: Array, x: float, y: float, size: float, colour: Rgb, thick: int = 2) -> None:
     """A bicycle seen from the side whose wheels stand on row ``y``."""
     r = int(size * 0.33)
     a, b = (int(x - size * 0.52), int(y - r)), (int(x + size * 0.52), int(y - r))
@@ -144,7 +36,7 @@ def bicycle(s: Array, x: float, y: float, size: float, colour: _Rgb, thick: int 
     cv2.line(s, head, (head[0] + r // 4, head[1] - r // 2), dark, thick + 1, cv2.LINE_AA)
 
 
-def _plaza(s: _Scene) -> None:
+def _plaza(s: Scenery) -> None:
     s.fill(0, s.horizon, (0.66, 0.70, 0.70))
     s.leaves(0, s.horizon, (0.25, 0.33, 0.20), 9, 0.62)
     s.leaves(s.horizon - 46, s.horizon, (0.20, 0.27, 0.16), 7)
@@ -167,7 +59,7 @@ def _plaza(s: _Scene) -> None:
     s.patches_of_shade(10, 0.30)
 
 
-def _lawn(s: _Scene) -> None:
+def _lawn(s: Scenery) -> None:
     s.leaves(0, s.horizon, (0.20, 0.29, 0.14), 8)
     for x in range(40, WIDTH, 190):  # trunks
         s.box(
@@ -190,7 +82,7 @@ def _lawn(s: _Scene) -> None:
     s.patches_of_shade(14, 0.32)
 
 
-def _wall(s: _Scene) -> None:
+def _wall(s: Scenery) -> None:
     s.fill(0, s.horizon, (0.50, 0.36, 0.30), 0.05)
     for y in range(0, s.horizon, 9):
         s.picture[y : y + 1] *= 0.78
@@ -208,7 +100,7 @@ def _wall(s: _Scene) -> None:
     s.tiles(56, 0.14)
 
 
-def _road(s: _Scene) -> None:
+def _road(s: Scenery) -> None:
     s.fill(0, s.horizon, (0.72, 0.71, 0.68))
     for x in range(0, WIDTH, 130):
         s.box(x, 0, 125, s.horizon - 14, tuple(np.array([0.6, 0.58, 0.54]) * s.rng.uniform(0.7, 1.2)), 0.1)
@@ -230,7 +122,7 @@ def _road(s: _Scene) -> None:
     s.patches_of_shade(4, 0.35)
 
 
-def _arcade(s: _Scene) -> None:
+def _arcade(s: Scenery) -> None:
     s.fill(0, s.horizon, (0.36, 0.33, 0.30), 0.05)
     for x in range(20, WIDTH, 210):
         s.box(x + 60, 30, 110, s.horizon - 30, (0.20, 0.19, 0.19), -0.4)
@@ -252,7 +144,7 @@ def _arcade(s: _Scene) -> None:
     s.picture[s.horizon :][lit] = ground[lit]
 
 
-def _terrace(s: _Scene) -> None:
+def _terrace(s: Scenery) -> None:
     s.fill(0, s.horizon, (0.58, 0.60, 0.62))
     s.leaves(0, s.horizon, (0.30, 0.37, 0.26), 8, 0.8)
     s.ground((0.58, 0.55, 0.53), 0.06, 0.03)
@@ -269,7 +161,7 @@ def _terrace(s: _Scene) -> None:
 
 
 #: scene: painter, horizon row, blur of what is far, people far away
-_PLACES: dict[str, tuple[Callable[[_Scene], None], int, float, int]] = {
+_PLACES: dict[str, tuple[Painter, int, float, int]] = {
     "plaza": (_plaza, 150, 2.2, 9),
     "lawn": (_lawn, 110, 2.2, 4),
     "wall": (_wall, 230, 1.8, 2),
@@ -280,13 +172,16 @@ _PLACES: dict[str, tuple[Callable[[_Scene], None], int, float, int]] = {
 
 
 @lru_cache(maxsize=12)
-def scene(place: str, seed: int) -> Array:
+def scene(place: str, seed: int, domain: str = "day") -> Array:
     """The scene ``(HEIGHT, WIDTH, 3)`` of a place, 1 is white; the same for the same seed."""
     if place == "grey":
         return np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
-    paint, horizon, blur, count = _PLACES[place]
-    s = _Scene(stream(seed, "scene-" + place), horizon)
+    places = _PLACES
+    if domain == "night":
+        from torchreid_amd.datasets.synthetic.night_scene import NIGHT_PLACES as places
+    paint, horizon, blur, count = places[place]
+    s = Scenery(stream(seed, "scene-" + place), horizon)
     paint(s)
-    s.passers_by(count)
+    s.passers_by(count, domain=domain)
     s.soften(blur)
     return s.picture
