@@ -30,6 +30,8 @@ from torchreid_amd.evaluation.scene import (
 )
 from torchreid_amd.evaluation.synthetic_truth import truth_of
 from torchreid_amd.report.scores_figure import save_score_figures
+from torchreid_amd.report.scores_markdown import compare_runs
+from torchreid_amd.run import FORMAT
 
 
 def scene_of(eye: Eye, folder: Path) -> Scene:
@@ -133,6 +135,49 @@ def test_figures_are_drawn(perfect: dict[str, Any], tmp_path: Path):
         with Image.open(path) as image:
             assert image.width > 300 and np.asarray(image.convert("L")).std() > 5
     assert save_score_figures({"metric": "euclidean"}, SCHEMA.attributes, tmp_path, "toy") == []
+
+
+def write_run(folder: Path, head: str, scores: dict[str, Any]) -> Path:
+    folder.mkdir()
+    run = {"format": FORMAT, "interpreter": {"head": head}}
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "scores.json").write_text(json.dumps({"datasets": scores}))
+    return folder
+
+
+def test_runs_stand_side_by_side(perfect: dict[str, Any], random: dict[str, Any], tmp_path: Path):
+    random = random | {"target": perfect["target"]}
+    a = write_run(tmp_path / "a", "amd", {"toy": perfect, "other": perfect})
+    b = write_run(tmp_path / "b", "attrimeter", {"toy": random})
+    lines = compare_runs([a, b]).splitlines()
+    assert lines[:2] == [
+        "| toy | `amd` | `attrimeter` | without an interpreter | chance |",
+        "| -- | -- | -- | -- | -- |",
+    ]
+    cells = {line.split(" | ")[0][2:]: line[:-2].split(" | ")[1:] for line in lines}
+    assert {len(row) for row in cells.values()} == {4}
+    assert cells["X-mAP_e, %"][0] == "100.0 [100.0, 100.0]"
+    assert cells["X-mAP_e, %"][1] == cell(
+        random["interpreter"]["X-mAP_e"], random["intervals"]["interpreter"]["X-mAP_e"]
+    )
+    assert cells["X-mAP_e, %"][2].startswith("image-free prior ")
+    assert cells["pointing, colours, %"][0].startswith("100.0")
+    assert cells["Spearman with the drop, within a pair"][0] == "1.00 [1.00, 1.00]"
+    assert cells["Spearman with the drop, within a pair"][2].count("<br>") == 2
+    alone = compare_runs([a]).splitlines()
+    assert alone[0].startswith("| toy | `amd` |") and "| other | `amd` |" in "\n".join(alone)
+
+
+def test_runs_that_cannot_be_compared(perfect: dict[str, Any], random: dict[str, Any], tmp_path: Path):
+    a = write_run(tmp_path / "a", "amd", {"toy": perfect})
+    with pytest.raises(InputError, match="no data set that all"):
+        compare_runs([a, write_run(tmp_path / "b", "amd", {"other": perfect})])
+    moved = perfect | {"target": perfect["target"] | {"mAP": 1.0}}
+    with pytest.raises(InputError, match="targets score differently on toy"):
+        compare_runs([a, write_run(tmp_path / "c", "amd", {"toy": moved})])
+    (a / "scores.json").unlink()
+    with pytest.raises(InputError, match="run: torchreid-amd evaluate"):
+        compare_runs([a])
 
 
 def test_only_rendered_photographs_have_a_truth():

@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(run=_evaluate)
 
+    scores = commands.add_parser("scores", help="scores of evaluated runs of one target, side by side")
+    scores.add_argument("folders", metavar="RUN", nargs="+", help="run folders that were evaluated")
+    scores.set_defaults(run=_scores)
+
     explain = commands.add_parser("explain", help="explain the distance of two photographs")
     explain.add_argument("folder", metavar="RUN", help="run folder")
     explain.add_argument("a", metavar="A", help="a photograph")
@@ -178,6 +182,12 @@ def _evaluate(args: argparse.Namespace) -> None:
         distractors_as_no=args.distractors_as_no,
     )
     evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights, settings)
+
+
+def _scores(args: argparse.Namespace) -> None:
+    from torchreid_amd.report.scores_markdown import compare_runs
+
+    print(compare_runs(args.folders))
 
 
 def _explainer(args: argparse.Namespace) -> Explainer:

@@ -15,10 +15,10 @@ _NAMED = {
 _PLACED = {"pointing": "pointing", "relevance_mass": "mass inside", "rank_accuracy": "rank accuracy"}
 _EFFECTS = {"spearman": "Spearman", "largest": "largest %", "signs": "signs %", "slope": "slope", "r2": "R²"}
 _SANE = ("score", "chance", "")
-_TITLES = {"interpreter": "interpreter", "probe": "linear probes", "prior": "image-free prior"}
-_TITLES |= {"random": "random order", "count": "attributes in the group", "area": "area of the region"}
-_TITLES |= {"regression": "linear regression", "occlusion": "region occluded", "activation": "activation map"}
-_TITLES |= {"average place": "average place in training"}
+TITLES = {"interpreter": "interpreter", "probe": "linear probes", "prior": "image-free prior"}
+TITLES |= {"random": "random order", "count": "attributes in the group", "area": "area of the region"}
+TITLES |= {"regression": "linear regression", "occlusion": "region occluded", "activation": "activation map"}
+TITLES |= {"average place": "average place in training"}
 
 
 def report_table(record: Mapping[str, Any]) -> str:
@@ -87,7 +87,7 @@ def _named(record: Mapping[str, Any]) -> str:
     intervals = record.get("intervals", {})
     rows = {"interpreter": record["interpreter"], **record.get("baselines", {})}
     rows |= {"prior": record["prior"], "random": record["random"]}
-    shown = [(_TITLES.get(n, n), _cells(_NAMED, v, intervals.get(n, {}))) for n, v in rows.items()]
+    shown = [(TITLES.get(n, n), _cells(_NAMED, v, intervals.get(n, {}))) for n, v in rows.items()]
     annotated = record["pairs"]["annotated"]
     title = f"2. Does it name the right attributes? (%; {annotated:,} annotated pairs)"
     return grid(title, list(_NAMED.values()), shown)
@@ -107,7 +107,7 @@ def _placed(place: Mapping[str, Any]) -> str:
 
 def _place_rows(prefix: str, found: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     rows = [
-        (prefix + _TITLES.get(name, name), _cells(_PLACED, row["values"], row["intervals"]))
+        (prefix + TITLES.get(name, name), _cells(_PLACED, row["values"], row["intervals"]))
         for name, row in found.items()
     ]
     chance = found["interpreter"]["values"]["area"]
@@ -123,7 +123,7 @@ def _effects(effect: Mapping[str, Any]) -> str:
             "–" if c == "slope" and name != "interpreter" else cell(values[c], ends[c], digits.get(c, 0))
             for c in _EFFECTS
         ]
-        rows.append((_TITLES.get(name, name), cells))
+        rows.append((TITLES.get(name, name), cells))
     values = next(iter(effect["rows"].values()))["values"]
     chances = (cell(values[f"{name}_chance"], None, 0) for name in ("largest", "signs"))
     rows.append(("chance", ["0.00", *chances, "–", "0.00"]))
@@ -140,7 +140,7 @@ def _removal(removal: Mapping[str, Any]) -> str:
             cells = [cell(found[order]["area"], found[order]["interval"], 2) for order in orders]
             rows.append((f"{direction}, {imputation}", cells))
     title = f"5. Removing (low is good) and inserting (high) pixels: area ({removal['pairs']} pairs)"
-    columns = {**_TITLES, "interpreter": "attribute-weighted map"}
+    columns = {**TITLES, "interpreter": "attribute-weighted map"}
     return grid(title, [columns.get(order, order) for order in orders], rows)
 
 
