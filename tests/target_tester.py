@@ -17,7 +17,9 @@ THREE = AttributeSchema("three", ("a", "b", "c"))
 
 
 def noise(batch, size):
-    return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(7))
+    """Images that differ in colour too: of noise alone, all averages are nearly the same."""
+    seeded = torch.Generator().manual_seed(7)
+    return torch.randn(batch, 3, *size, generator=seeded) + torch.randn(batch, 3, 1, 1, generator=seeded)
 
 
 @dataclass
@@ -70,8 +72,18 @@ def subject(name, sizes, compiled=False):
     held = {k: v.clone() for k, v in model.state_dict().items()}
     target = build_target(model, name=name)
     interpreter = create_interpreter(target, attributes=THREE)
-    nn.init.normal_(interpreter.head.decomposition.project.weight, std=0.05)
+    vary(interpreter, noise(3, sizes[0]))
     return Subject(name, model, target, interpreter, tuple(sizes), held, attributes, compiled)
+
+
+@torch.no_grad()
+def vary(interpreter, images):
+    """Random maps of a usual spread: their logarithms neither all zero nor beyond float32."""
+    head = interpreter.head
+    nn.init.normal_(head.decomposition.project.weight)
+    features = principal(head.body(interpreter.target.stem(images)))
+    logits = head.decomposition.project(head.decomposition.spatial(features))
+    head.decomposition.project.weight.div_(logits.std())
 
 
 class AsTuple(nn.Module):
