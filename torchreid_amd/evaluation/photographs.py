@@ -15,7 +15,7 @@ from torch.nn import functional
 from torchreid_amd.image import read_image, to_tensor
 from torchreid_amd.interpreter import Decomposition, Interpreter
 
-BATCH = 64
+BATCH = 32  #: larger ones are slower on a CPU
 
 
 @dataclass(frozen=True)
