@@ -5,7 +5,7 @@ entry ``amd_<model>`` for every model, the AMD engine and its losses. :func:`uni
 torchreid back.
 """
 
-from torchreid_amd import attributes, datasets, losses, targets
+from torchreid_amd import attributes, datasets, losses, reweight, targets
 from torchreid_amd.attributes import AttributeSchema, AttributeTable
 from torchreid_amd.checkpoint import fingerprint, load_weights, read_state_dict
 from torchreid_amd.config import get_default_config
@@ -67,6 +67,7 @@ __all__ = [
     "register_head",
     "register_loss",
     "register_target",
+    "reweight",
     "save_run",
     "targets",
     "uninstall",

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PART",
-        help="leave out probe, place, effect, removal or sanity; may be given several times",
+        help="leave out probe, place, effect, removal, sanity or reweight; may be given several times",
     )
     evaluate.add_argument("--pairs", type=int, default=100, help="pairs that are re-rendered (default: 100)")
     evaluate.add_argument("--images", type=int, default=400, help="photographs for places (default: 400)")

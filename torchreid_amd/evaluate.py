@@ -1,4 +1,4 @@
-"""Scoring a trained interpreter on test data: the four questions, removal and sanity."""
+"""Scoring a trained interpreter on test data: the four questions, removal, sanity and retrieval."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from torchreid_amd.config import get_default_config
 from torchreid_amd.distances import DISTANCES, get_distance
 from torchreid_amd.engine import ImageAMDEngine
 from torchreid_amd.errors import InputError, unknown_name
+from torchreid_amd.evaluation.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.decomposition import evaluate_decomposition
 from torchreid_amd.evaluation.linear_probe import fit_probes
 from torchreid_amd.evaluation.photographs import Eye, Photographs
@@ -27,6 +28,7 @@ from torchreid_amd.evaluation.report_table import report_table
 from torchreid_amd.evaluation.sanity_record import sanity_record
 from torchreid_amd.evaluation.scene import (
     Scene,
+    decomposed,
     effect_pairs,
     effect_record,
     place_record,
@@ -34,11 +36,12 @@ from torchreid_amd.evaluation.scene import (
 )
 from torchreid_amd.evaluation.synthetic_truth import truth_of
 from torchreid_amd.explanation import write_json
+from torchreid_amd.reweight import reweighting_record
 from torchreid_amd.run import Run, load_run
 from torchreid_amd.train import build_datamanager
 
 SCORES = "scores.json"
-PARTS = ("probe", "place", "effect", "removal", "sanity")
+PARTS = ("probe", "place", "effect", "removal", "sanity", "reweight")
 NO_TRUTH = (
     "Right place and what would happen: not scored, the true regions of these photographs are not known "
     "(body-part priors are no ground truth)."
@@ -150,22 +153,49 @@ def _score(engine: ImageAMDEngine, run: Run, name: str, settings: Settings) -> d
     truth = truth_of(name, engine.model.attributes)
     photographs = [_test_photographs(engine, name, side) for side in ("query", "gallery")]
     scene = Scene(eye, photographs[0], photographs[1], train, embedding, truth, settings.seed)
-    for part, make in _parts(scene, settings, rates).items():
+    parts = _parts(scene, settings, rates, (query, gallery), engine.normalize_feature)
+    for part, make in parts.items():
         print(f"{part} ...", flush=True)
         record[part] = make()
     if truth is None:
         record["no_truth"] = NO_TRUTH
+    record["labelled"] = _labelled(engine.model.attributes.attributes, query, gallery)
     return record
 
 
-def _parts(scene: Scene, settings: Settings, rates: torch.Tensor) -> dict[str, Callable[[], dict[str, Any]]]:
+def _labelled(names: Sequence[str], query: DecomposedImages, gallery: DecomposedImages) -> list[str]:
+    """The attributes that are known of somebody on either side, by name: what the scores are of."""
+    known = (query.known_labels >= 0).any(0) & (gallery.known_labels >= 0).any(0)
+    return [name for name, there in zip(names, known.tolist(), strict=True) if there]
+
+
+def _parts(
+    scene: Scene,
+    settings: Settings,
+    rates: torch.Tensor,
+    sides: tuple[DecomposedImages, DecomposedImages],
+    normalize: bool,
+) -> dict[str, Callable[[], dict[str, Any]]]:
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     if scene.truth is not None:
         found["place"] = lambda: place_record(scene, settings.images)
         found["effect"] = lambda: effect_record(effect_pairs(scene, settings.pairs))
     found["removal"] = lambda: removal_record(scene, settings.removal_pairs)
     found["sanity"] = lambda: sanity_record(scene, rates)
+    found["reweight"] = lambda: _reweighted(scene, sides, normalize)
     return {part: make for part, make in found.items() if part not in settings.skip}
+
+
+def _reweighted(
+    scene: Scene, sides: tuple[DecomposedImages, DecomposedImages], normalize: bool
+) -> dict[str, Any]:
+    interpreter = scene.eye.interpreter
+    train = decomposed(scene.eye, scene.train, normalize)
+    distance, names = get_distance(interpreter.metric), interpreter.attributes.attributes
+    try:
+        return reweighting_record(train, *sides, distance, names, scene.eye.device)
+    except InputError as error:  # too few training identities; the other scores stand
+        return {"not_scored": str(error)}
 
 
 def _train_photographs(engine: ImageAMDEngine, settings: Settings) -> Photographs:

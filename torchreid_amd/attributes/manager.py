@@ -9,6 +9,7 @@ import numpy as np
 
 from torchreid_amd import host
 from torchreid_amd.attributes.labels import LabelSource, SourceLabels, label_source
+from torchreid_amd.attributes.read import read_table
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.errors import InputError
 from torchreid_amd.registry import attribute_sets, datasets
@@ -59,19 +60,40 @@ class ManagerLabels:
         return (labels == 1).sum(0) / np.maximum((labels >= 0).sum(0), 1)
 
     def test(self, name: str, impaths: list[str]) -> np.ndarray:
-        """Labels (N, M) of a target's images; all unknown where the target has no labels."""
+        """Labels (N, M) of a target's images; all unknown where the target has no labels.
+
+        A target with a schema of its own answers for the attributes it has by name.
+        """
         if name not in self._test:
-            labelled = has_own_labels(name) or bool(self.cfg.amd.attributes.file)
+            labelled = has_own_labels(name) or self._speaks_for(name)
             self._test[name] = self._source(name, "test").project(self.schema) if labelled else None
         source = self._test[name]
         if source is None:
             return np.full((len(impaths), len(self.schema)), -1, np.int8)
         return source.labels(impaths)
 
+    def _speaks_for(self, name: str) -> bool:
+        """Whether the user's table may label a target without labels of its own.
+
+        A table by pid numbers the people of the sources it was made for, not those of another data set.
+        """
+        cfg = self.cfg
+        if not cfg.amd.attributes.file:
+            return False
+        if name in cfg.data.sources or not self._bare(cfg.data.sources):
+            return True
+        return read_table(cfg.amd.attributes.file, cfg.amd.attributes.schema or None).by == "image"
+
+    @staticmethod
+    def _bare(names: Sequence[str]) -> list[str]:
+        """Those without labels of their own, each once."""
+        return [n for n in dict.fromkeys(names) if not has_own_labels(n)]
+
     def _source(self, name: str, split: str) -> LabelSource:
         cfg = self.cfg
         given = cfg.amd.attributes.file
-        bare = [n for n in dict.fromkeys([*cfg.data.sources, *cfg.data.targets]) if not has_own_labels(n)]
+        bare = self._bare([*cfg.data.sources, *cfg.data.targets])
+        bare = [n for n in bare if n in cfg.data.sources or self._speaks_for(n)]
         if not given or (bare and name not in bare):
             return label_source(name, cfg.data.root, split=split)
         source = label_source(name, cfg.data.root, given, cfg.amd.attributes.schema, split)
@@ -110,8 +132,6 @@ def schema_of(cfg: Any) -> AttributeSchema:
             own: AttributeSchema = datasets[name].attribute_schema()
             return own
     if cfg.amd.attributes.file:
-        from torchreid_amd.attributes.read import read_table
-
         return read_table(cfg.amd.attributes.file, cfg.amd.attributes.schema or None).schema
     raise InputError(
         f"no attributes are known for {', '.join(cfg.data.sources)}; give a table with amd.attributes.file, "

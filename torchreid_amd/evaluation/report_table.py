@@ -12,6 +12,9 @@ _NAMED = {
     "exclusive_hit_rate": "excl. hits",
     "common_hit_rate": "comm. hits",
 }
+_REWEIGHTED = {"rank-1": "rank-1", "mAP": "mAP"}
+_RETRIEVALS = {"target": "target", "reweighted": "re-weighted", "gain": "gain"}
+_RETRIEVALS |= {"gain_as_fitted": "gain, had λ been 1"}
 _PLACED = {"pointing": "pointing", "relevance_mass": "mass inside", "rank_accuracy": "rank accuracy"}
 _EFFECTS = {"spearman": "Spearman", "largest": "largest %", "signs": "signs %", "slope": "slope", "r2": "R²"}
 _SANE = ("score", "chance", "")
@@ -34,7 +37,13 @@ def report_table(record: Mapping[str, Any]) -> str:
     parts = [_adds_up(record), _named(record)]
     parts += [
         draw(record[part])
-        for part, draw in (("place", _placed), ("effect", _effects), ("removal", _removal), ("sanity", _sane))
+        for part, draw in (
+            ("place", _placed),
+            ("effect", _effects),
+            ("removal", _removal),
+            ("sanity", _sane),
+            ("reweight", _reweighted),
+        )
         if record.get(part)
     ]
     if not record.get("place") and record.get("no_truth"):
@@ -84,12 +93,17 @@ def _adds_up(record: Mapping[str, Any]) -> str:
 
 
 def _named(record: Mapping[str, Any]) -> str:
+    names = record["per_attribute"]
+    labelled = record.get("labelled", names)
+    if not labelled:
+        return "2. Does it name the right attributes? Not scored: no attribute labels are known here."
     intervals = record.get("intervals", {})
     rows = {"interpreter": record["interpreter"], **record.get("baselines", {})}
     rows |= {"prior": record["prior"], "random": record["random"]}
     shown = [(TITLES.get(n, n), _cells(_NAMED, v, intervals.get(n, {}))) for n, v in rows.items()]
-    annotated = record["pairs"]["annotated"]
-    title = f"2. Does it name the right attributes? (%; {annotated:,} annotated pairs)"
+    some = "" if len(labelled) == len(names) else f", {len(labelled)} of {len(names)} attributes"
+    annotated = f"{record['pairs']['annotated']:,} annotated pairs{some}"
+    title = f"2. Does it name the right attributes? (%; {annotated})"
     return grid(title, list(_NAMED.values()), shown)
 
 
@@ -174,3 +188,18 @@ def _sane(sanity: Mapping[str, Any]) -> str:
         f"the whole changes attribute; rank correlation of the shares {cell(moved['spearman'], None, 2)}"
     )
     return "\n".join(lines)
+
+
+def _reweighted(found: Mapping[str, Any]) -> str:
+    if "not_scored" in found:
+        return f"7. Does re-weighting help retrieval? Not scored: {found['not_scored']}"
+    rows = [
+        (title, _cells(_REWEIGHTED, found["rows"][row]["values"], found["rows"][row]["intervals"]))
+        for row, title in _RETRIEVALS.items()
+    ]
+    people = found["identities"]
+    title = (
+        f"7. Does re-weighting help retrieval? (%; λ = {found['strength']:g}, chosen on {people['held_out']} "
+        f"held-out training identities, weights from {people['fit']} others)"
+    )
+    return grid(title, list(_REWEIGHTED.values()), rows)

@@ -79,11 +79,12 @@ class Scene:
         return sample_pairs(self.query, self.gallery, count, self.seed, changes)
 
 
-def decomposed(eye: Eye, photographs: Photographs) -> DecomposedImages:
-    """Photographs read and decomposed."""
+def decomposed(eye: Eye, photographs: Photographs, normalize: bool = False) -> DecomposedImages:
+    """Photographs read and decomposed; with ``normalize`` embeddings are of unit length."""
     embeddings, components = [], []
     for start in range(0, len(photographs), BATCH):
         out = eye.decompose(eye.read(photographs.paths[start : start + BATCH]))
+        out = out.normalized() if normalize else out
         embeddings.append(out.embedding.cpu())
         components.append(out.components.half().cpu())
     return DecomposedImages(
