@@ -13,6 +13,7 @@ from PIL import Image
 from region_toy import SCHEMA, ToyTruth, perfect_eye, random_eye, toy_people
 
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
+from torchreid_amd.cli import main
 from torchreid_amd.distances import get_distance
 from torchreid_amd.errors import InputError
 from torchreid_amd.evaluate import PARTS, Settings
@@ -178,6 +179,19 @@ def test_runs_that_cannot_be_compared(perfect: dict[str, Any], random: dict[str,
     (a / "scores.json").unlink()
     with pytest.raises(InputError, match="run: torchreid-amd evaluate"):
         compare_runs([a])
+    (a / "scores.json").write_text("{")
+    with pytest.raises(InputError, match="is damaged"):
+        compare_runs([a])
+
+
+def test_the_command_prints_the_table(
+    perfect: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = write_run(tmp_path / "a", "amd", {"toy": perfect})
+    assert main(["scores", str(folder)]) == 0
+    assert capsys.readouterr().out == compare_runs([folder]) + "\n"
+    assert main(["scores", str(tmp_path)]) == 2
+    assert "run: torchreid-amd evaluate" in capsys.readouterr().err
 
 
 def test_only_rendered_photographs_have_a_truth():
