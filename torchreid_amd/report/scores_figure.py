@@ -107,7 +107,7 @@ def draw_calibration(effect: Mapping[str, Any]) -> Figure:
         (members > 1, GROUPED, "attributes of a group together"),
     ):
         axes.scatter(x[some], y[some], s=10, color=colour, alpha=0.5, linewidths=0, zorder=2, label=words)
-    reach = np.array([0.0, float(x.max()) * 1.03])
+    reach = 1.03 * np.array([min(0.0, float(x.min())), max(0.0, float(x.max()))])
     axes.plot(reach, reach, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), label="drop = contribution")
     if row["slope"] is not None:
         fitted = y.mean() + row["slope"] * (reach - x.mean())
