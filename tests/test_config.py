@@ -90,7 +90,7 @@ def test_the_amd_node() -> None:
         "head": "amd",
         "init": "target",
         "metric": "euclidean",
-        "form": "mean",
+        "form": "",
         "attributes.set": "",
         "attributes.file": "",
         "attributes.schema": "",
@@ -171,7 +171,7 @@ def test_use_gpu_is_the_scripts_choice_where_it_makes_one(monkeypatch: pytest.Mo
 
 def test_amd_adapters() -> None:
     cfg = get_default_config()
-    assert amd_kwargs(cfg) == {"head": "amd", "metric": "euclidean", "form": "mean", "init": "target"}
+    assert amd_kwargs(cfg) == {"head": "amd", "metric": "euclidean", "form": "", "init": "target"}
     merge(cfg, opts="amd.head attrimeter amd.attributes.set market1501".split())
     merge(cfg, opts="amd.form sum amd.metric cosine".split())
     assert amd_kwargs(cfg) == {

@@ -140,7 +140,8 @@ def amd_kwargs(cfg: CfgNode) -> dict[str, Any]:
 def distillation_kwargs(cfg: CfgNode) -> dict[str, Any]:
     """Keywords of :class:`torchreid_amd.losses.MetricDistillationLoss`."""
     distillation = cfg.amd.loss.distillation
-    return {"form": cfg.amd.form, "gate": distillation.gate, "weight": distillation.weight}
+    form = "sum" if cfg.amd.form == "sum" else "mean"
+    return {"form": form, "gate": distillation.gate, "weight": distillation.weight}
 
 
 def prior_kwargs(cfg: CfgNode) -> dict[str, Any]:

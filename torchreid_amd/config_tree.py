@@ -105,7 +105,7 @@ def _amd_defaults() -> dict[str, Any]:
         "head": "amd",  # a registered head: amd, attrimeter
         "init": "target",  # start of the head's own stages: target or fresh
         "metric": "euclidean",  # distance to decompose: euclidean (plain), squared_euclidean, cosine
-        "form": "mean",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum
+        "form": "",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum; exact: additive; empty: the head's own
         "attributes": {
             "set": "",  # a registered attribute set; empty: the one of the sources
             "file": "",  # your own labels: .csv, .json or .h5

@@ -65,7 +65,7 @@ class Decomposer:
         """Row i of ``a`` against row i of ``b``, on the CPU."""
         with self._computing():
             pairs = self.interpreter.compare(a, b)
-        tensors = (pairs.distance, pairs.contributions, pairs.shares, pairs.residual)
+        tensors = (pairs.distance, pairs.contributions, pairs.shares, pairs.remainder, pairs.residual)
         return Comparison(pairs.metric, *(t.float().cpu() for t in tensors))
 
     def _batch(self, images: Sequence[Image.Image]) -> Tensor:

@@ -121,6 +121,13 @@ class ImageAMDEngine(Engine):
             labels: (B, M) of 1 yes, 0 no, −1 unknown.
         """
         interpreter = self.model
+        if hasattr(interpreter.head, "loss"):  # a head that is not taught by distances
+            early, features = interpreter.target.features(images)
+            with torch.no_grad():
+                embedding = interpreter.target.tail(features)
+            terms = interpreter.head.loss(images, early, features, embedding, labels)
+            whole = torch.stack(list(terms.values())).sum()
+            return whole, {"loss": whole.item()} | {name: value.item() for name, value in terms.items()}
         out = interpreter(images)
         distance = get_distance(interpreter.metric)
         i, j = batch_pairs(len(images), images.device)

@@ -222,6 +222,7 @@ class Explainer:
         labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
         whole = self._decomposer.decompose(images, called, batch_size)
         pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
+        additive = self.interpreter.form == "additive"
         maps = whole.maps.float().cpu().numpy()
         return [
             Explanation(
@@ -230,6 +231,7 @@ class Explainer:
                 contributions=pairs.contributions[n].double().numpy(),
                 shares=pairs.shares[n].double().numpy(),
                 residual=float(pairs.residual[n]),
+                remainder=float(pairs.remainder[n]) if additive else None,
                 schema=self.schema,
                 attention=(maps[rows[2 * n]].copy(), maps[rows[2 * n + 1]].copy()),
                 images=(images[rows[2 * n]], images[rows[2 * n + 1]]),

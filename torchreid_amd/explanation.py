@@ -38,13 +38,15 @@ class Explanation:
         metric: ``euclidean`` (plain), ``squared_euclidean`` or ``cosine``.
         contributions: each attribute's part of the distance (M,), in units of the distance; with
             some heads a part can be negative.
-        shares: contributions divided by their sum (M,).
-        residual: distance minus the sum of the contributions: what the attributes do not explain.
+        shares: sizes of the contributions divided by their sum (M,).
+        residual: distance minus contributions and remainder: what is not accounted for.
         schema: the M attributes.
         attention: the maps as the head made them, a pair of (M, h, w).
         images: the two photographs, RGB.
         names: the two paths, or "A" and "B".
         labels: a pair of (M,) with 1 yes, 0 no, −1 unknown; None where nothing is known of either.
+        remainder: what belongs to no attribute, in units of the distance; None where the
+            decomposition has no such part.
     """
 
     distance: float
@@ -57,6 +59,7 @@ class Explanation:
     images: tuple[Image.Image, Image.Image]
     names: tuple[str, str]
     labels: tuple[Labels, Labels] | None = None
+    remainder: float | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -117,6 +120,7 @@ class Explanation:
         data: dict[str, Any] = {
             "metric": self.metric,
             "distance": self.distance,
+            "remainder": self.remainder,
             "residual": self.residual,
             "names": list(self.names),
             "attribute_set": self.schema.name,

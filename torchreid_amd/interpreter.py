@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.contributions import FORMS, check_form, contributions_between, shares_of
 from torchreid_amd.distances import get_distance
-from torchreid_amd.errors import InputError, unknown_name
+from torchreid_amd.errors import InputError
 from torchreid_amd.heads import heads
 from torchreid_amd.registry import attribute_sets
 from torchreid_amd.targets import Target, build_target
 from torchreid_amd.targets.tail import principal
 
-FORMS = ("mean", "sum")
+__all__ = ["FORMS", "Comparison", "Decomposition", "Interpreter", "create_interpreter", "shares_of"]
 
 
 @dataclass(frozen=True)
@@ -78,22 +79,17 @@ class Comparison:
         metric: ``euclidean``, ``squared_euclidean`` or ``cosine``.
         distance: the target's own distance (B,).
         contributions: each attribute's part of the distance (B, M), in units of the distance.
-        shares: contributions divided by their sum (B, M); uniform where the sum is 0.
-        residual: distance minus the sum of the contributions (B,).
+        shares: sizes of the contributions divided by their sum (B, M); uniform where that is 0.
+        remainder: what belongs to no attribute (B,); 0 unless the form is ``additive``.
+        residual: distance minus contributions and remainder (B,): what is not accounted for.
     """
 
     metric: str
     distance: Tensor
     contributions: Tensor
     shares: Tensor
+    remainder: Tensor
     residual: Tensor
-
-
-def shares_of(contributions: Tensor) -> Tensor:
-    """p_k = c_k / Σ c_l over the last dimension; uniform where nothing contributes."""
-    total = contributions.sum(-1, keepdim=True)
-    uniform = torch.full_like(contributions, 1 / contributions.shape[-1])
-    return torch.where(total.abs() > 1e-12, contributions / torch.where(total == 0, 1.0, total), uniform)
 
 
 class Interpreter(nn.Module):
@@ -101,13 +97,16 @@ class Interpreter(nn.Module):
 
     Args:
         target: the target.
-        head: maps ``(early, features) -> (B, M, h, w)``.
+        head: maps ``(early, features) -> (B, M, h, w)``, or a method ``decompose`` that gives maps and
+            components, as :class:`~torchreid_amd.heads.additive.AdditiveHead` has it.
         attributes: the M attributes the maps stand for.
         metric: which distance is decomposed; see :mod:`torchreid_amd.distances`.
         form: ``'mean'``: d ≈ (1/M) Σ d_k, as the authors train; ``'sum'``: d ≈ Σ d_k, as the
-            paper writes. They differ by the factor M in a contribution; shares are the same.
+            paper writes; ``'additive'``: exact, with a remainder, see
+            :mod:`torchreid_amd.contributions`. The head's own where it is empty.
     """
 
+    head: Any
     head_name: str = ""
     head_options: dict[str, Any] = {}
 
@@ -117,12 +116,11 @@ class Interpreter(nn.Module):
         head: nn.Module,
         attributes: AttributeSchema,
         metric: str = "euclidean",
-        form: str = "mean",
+        form: str = "",
     ) -> None:
         super().__init__()
         get_distance(metric)
-        if form not in FORMS:
-            raise unknown_name("form", form, FORMS)
+        form = check_form(form or str(getattr(head, "form", "mean")))
         self.target = target
         self.head = head
         self.attributes = attributes
@@ -136,9 +134,11 @@ class Interpreter(nn.Module):
         Gradients reach the head alone.
         """
         early, features = self.target.features(images)
-        maps = self.head(early, features)
         with torch.no_grad():
             embedding = self.target.tail(features)
+        if hasattr(self.head, "decompose"):
+            return Decomposition(embedding, *self.head.decompose(images, early, features, embedding))
+        maps = self.head(early, features)
         return Decomposition(embedding, maps, self.target.tail.components(maps, features))
 
     def compare(self, a: Decomposition, b: Decomposition, metric: str | None = None) -> Comparison:
@@ -158,14 +158,17 @@ class Interpreter(nn.Module):
             )
         distance = get_distance(metric or self.metric)
         whole = distance.between(a.embedding, b.embedding)
-        contributions = self.contributions(distance.between(a.components, b.components))
-        return Comparison(
-            distance.name, whole, contributions, shares_of(contributions), whole - contributions.sum(-1)
+        contributions, remainder = contributions_between(
+            distance, self.form, (a.embedding, a.components), (b.embedding, b.components)
         )
-
-    def contributions(self, component_distances: Tensor) -> Tensor:
-        """d_k (…, M) -> contributions (…, M), whose sum approximates the distance."""
-        return component_distances / len(self.attributes) if self.form == "mean" else component_distances
+        return Comparison(
+            distance.name,
+            whole,
+            contributions,
+            shares_of(contributions),
+            remainder,
+            whole - contributions.sum(-1) - remainder,
+        )
 
 
 def create_interpreter(
@@ -173,7 +176,7 @@ def create_interpreter(
     head: str = "amd",
     attributes: str | AttributeSchema = "market1501",
     metric: str = "euclidean",
-    form: str = "mean",
+    form: str = "",
     *,
     name: str = "",
     **head_options: Any,
@@ -183,10 +186,10 @@ def create_interpreter(
     Args:
         target: a :class:`~torchreid_amd.targets.Target`, any torchreid model (it is cut by name, or
             automatically), or the name of one. It is frozen in place.
-        head: a registered head: ``'amd'`` or ``'attrimeter'``.
+        head: a registered head: ``'amd'``, ``'attrimeter'`` or ``'additive'``.
         attributes: a registered attribute set, or a schema.
         metric: ``'euclidean'`` (plain, as in the paper), ``'squared_euclidean'``, ``'cosine'``.
-        form: ``'mean'`` or ``'sum'``.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``; the head's own where it is empty.
         name: the name the model was built by, where it cannot be told from the model.
         **head_options: passed to the head, e.g. ``init='fresh'`` for ``'amd'``.
 

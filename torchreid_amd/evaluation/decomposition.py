@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from torchreid_amd.errors import InputError, unknown_name
+from torchreid_amd.contributions import PairwiseDistance, check_form, contributions_matrix
+from torchreid_amd.errors import InputError
 from torchreid_amd.evaluation.baselines import prior_shares
 from torchreid_amd.evaluation.blocks import (
     MEMORY,
@@ -21,19 +21,6 @@ from torchreid_amd.evaluation.blocks import (
 from torchreid_amd.evaluation.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.decomposition_scores import DecompositionScores
 from torchreid_amd.evaluation.pair_scores import PairScores
-
-_FORMS = ("mean", "sum")
-
-
-class PairwiseDistance(Protocol):
-    """What is needed of a :class:`torchreid_amd.distances.Distance`."""
-
-    @property
-    def name(self) -> str:
-        """Name of the distance."""
-
-    def matrix(self, x: Tensor, y: Tensor, /) -> Tensor:
-        """(…, N, D), (…, K, D) -> (…, N, K)."""
 
 
 @torch.no_grad()
@@ -59,7 +46,8 @@ def evaluate_decomposition(
     Args:
         query, gallery: the two sides, with the same M and D.
         distance: what is decomposed, e.g. ``get_distance('euclidean')``.
-        form: ``'mean'``: the decomposed distance is (1/M) Σ d_k; ``'sum'``: Σ d_k.
+        form: ``'mean'``: the decomposed distance is (1/M) Σ d_k; ``'sum'``: Σ d_k; ``'additive'``: the
+            sum of contributions and remainder, see :mod:`torchreid_amd.contributions`.
         attributes: M names for the scores by attribute; their positions where it is None.
         rates: (M,) share of "yes" among the known *training* labels, for the image-free prior.
         device: where blocks are computed.
@@ -130,7 +118,7 @@ def _rows(
     device: torch.device,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Some queries against the gallery, block by block: both distances, (q, G)."""
-    embedding, components = query.block(q, device)
+    embedding, _ = one = query.block(q, device)
     labels, pids = query.known_labels[q].to(device), query.pids[q].to(device)
     distances = torch.empty(len(labels), len(gallery))
     decomposed = torch.empty_like(distances)
@@ -141,17 +129,19 @@ def _rows(
         person = pids.unsqueeze(1).expand_as(kept)[kept]
         for other in others:
             d = other.matrix(embedding, g_embedding)
-            whole = _recomposed(other.matrix(components, g_components), state.form)
+            parts, rest = contributions_matrix(other, state.form, one, (g_embedding, g_components))
+            whole = parts.sum(0) + rest
             state.adre[other.name].update(d[kept], whole[kept], person)
         d = distance.matrix(embedding, g_embedding)
-        parts = distance.matrix(components, g_components)  # (M, q, g)
-        whole = _recomposed(parts, state.form)
+        parts, rest = contributions_matrix(distance, state.form, one, (g_embedding, g_components))
+        whole = parts.sum(0) + rest
         distances[:, g], decomposed[:, g] = d, whole
         state.adre[distance.name].update(d[kept], whole[kept], person)
+        state.explained.update(*_explained(d[kept], parts[:, kept].sum(0)), person)
         known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
         i, j = (kept & known).nonzero().unbind(1)
         pair = (labels[i], g_labels[j], None, pids[i])
-        state.named.update(parts[:, i, j].t(), *pair)
+        state.named.update(parts[:, i, j].t().abs(), *pair)
         for name, (of_query, of_gallery) in rankers.items():
             apart = (of_query[q].to(device)[i] - of_gallery[g].to(device)[j]).abs()
             state.baselines[name].update(apart, *pair)
@@ -160,8 +150,11 @@ def _rows(
     return distances.numpy(), decomposed.numpy()
 
 
-def _recomposed(parts: Tensor, form: str) -> Tensor:
-    return parts.mean(0) if form == "mean" else parts.sum(0)
+def _explained(distance: Tensor, by_attributes: Tensor) -> tuple[Tensor, Tensor]:
+    """Which part of each distance the attributes make up, and whether it counts: (P,) each."""
+    apart = distance > 0
+    part = torch.where(apart, by_attributes / torch.where(apart, distance, 1.0), 0.0)
+    return part, apart
 
 
 def _add_baselines(
@@ -186,8 +179,7 @@ def _check(
     rates: Tensor | Sequence[float] | None,
     rankers: Mapping[str, tuple[Tensor, Tensor]],
 ) -> None:
-    if form not in _FORMS:
-        raise unknown_name("form of the decomposition", form, _FORMS)
+    check_form(form)
     if query.components.shape[1:] != gallery.components.shape[1:]:
         raise InputError(
             f"query components have (M, D) = {tuple(query.components.shape[1:])} and those of the gallery "

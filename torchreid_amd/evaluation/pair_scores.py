@@ -10,6 +10,7 @@ import torch.distributed
 from torchreid_amd.evaluation.adre import ADRE, percent
 from torchreid_amd.evaluation.attribute_scores import AttributeScores
 from torchreid_amd.evaluation.decomposition_scores import DecompositionScores, Intervals, Percents
+from torchreid_amd.evaluation.mean import Mean
 from torchreid_amd.evaluation.rank_correlation import GalleryRankCorrelation
 from torchreid_amd.evaluation.retrieval import Retrieval
 
@@ -22,7 +23,7 @@ class PairScores:
     Args:
         attributes: M.
         metric: name of the distance.
-        form: ``'mean'`` or ``'sum'``.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``.
         others: names of further distances whose ADRE is measured.
         rankers: names of other rankings of attributes.
         has_prior: whether there is an image-free prior.
@@ -41,6 +42,7 @@ class PairScores:
         self.target, self.decomposed = Retrieval(), Retrieval()
         self.correlation = GalleryRankCorrelation()
         self.adre = {name: ADRE() for name in dict.fromkeys([metric, *others])}
+        self.explained = Mean()  # the part of the distance that the attributes make up
         self.named = AttributeScores(attributes)
         rows = [*rankers, *(["prior"] if has_prior else []), "random"]
         self.baselines = {name: AttributeScores(attributes) for name in rows}
@@ -48,7 +50,7 @@ class PairScores:
 
     def merge(self, other: PairScores) -> PairScores:
         """Add the state of another process or block of queries; gives itself."""
-        for name in ("target", "decomposed", "correlation", "named"):
+        for name in ("target", "decomposed", "correlation", "explained", "named"):
             getattr(self, name).merge(getattr(other, name))
         for name, adre in self.adre.items():
             adre.merge(other.adre[name])
@@ -82,6 +84,7 @@ class PairScores:
             "interpreter": self.decomposed.percent()
             | adre.percent()
             | {"rank_correlation": None if correlation.value is None else 100 * correlation.value}
+            | {"explained": None if self.explained.value is None else 100 * self.explained.value}
             | self.named.percent(),
         }
         if not self.has_prior:
@@ -92,6 +95,7 @@ class PairScores:
             "interpreter": self.decomposed.intervals()
             | adre.intervals()
             | {"rank_correlation": percent(correlation.interval)}
+            | {"explained": percent(self.explained.interval)}
             | self.named.intervals(),
         }
         intervals |= {name: scores.intervals() for name, scores in self.baselines.items()}

@@ -18,6 +18,7 @@ from torchreid_amd.report.sheet import (
     FAINT,
     INK,
     MEANING,
+    REMAINDER,
     Sheet,
     shorten,
     text_width,
@@ -150,9 +151,14 @@ def _bars(axes: Axes, e: Explanation, names: list[str], width: float) -> None:
     axes.barh(
         range(count), values, height=0.72, color=[COLOURS[int(e.exclusive[k])] for k in order], zorder=2
     )
+    if e.remainder is not None:
+        values = np.append(values, e.remainder)
+        axes.barh(count, e.remainder, height=0.72, color=REMAINDER, hatch="////", edgecolor="white", zorder=2)
+        names = [*names, "shared remainder"]
     size = 8.5 if count <= 40 else 7
-    axes.set_yticks(range(count), [names[k] for k in order], fontsize=size, color=INK, parse_math=False)
-    axes.set_ylim(count - 0.4, -0.6)
+    rows = [names[k] for k in order] + names[len(order) :]
+    axes.set_yticks(range(len(rows)), rows, fontsize=size, color=INK, parse_math=False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     room = 0.02 * ((high - low) or 1.0)
     axes.set_xlim(low - (room if low < 0 else 0), high + room)
@@ -163,9 +169,9 @@ def _bars(axes: Axes, e: Explanation, names: list[str], width: float) -> None:
     axes.text(
         1.0 + 0.48 / width, -0.65, "share", transform=beside, ha="right", va="bottom", size=8, color=FAINT
     )
-    axes.axvline(
-        float(e.contributions.sum()) / count, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3
-    )
+    if e.remainder is None:
+        even = float(e.contributions.sum()) / count
+        axes.axvline(even, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
     if low < 0:
         axes.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -183,8 +189,11 @@ def _legend(sheet: Sheet, e: Explanation, left: float, top: float) -> None:
     handles: list[Patch | Line2D] = [Patch(color=COLOURS[v], label=MEANING[v]) for v in present]
     if present == [-1]:
         handles = []
-    even = f"even split, {percent(1 / len(e.schema))} each"
-    handles.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=even))
+    if e.remainder is None:
+        even = f"even split, {percent(1 / len(e.schema))} each"
+        handles.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=even))
+    else:
+        handles.append(Patch(facecolor=REMAINDER, hatch="////", edgecolor="white", label="no attribute's"))
     sheet.figure.legend(
         handles=handles,
         loc="upper left",

@@ -27,6 +27,7 @@ _STYLE = (
     ".pair{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,7fr);gap:2rem;margin-top:1rem}"
     ".photos{display:grid;grid-template-columns:1fr 1fr;gap:.8rem;align-items:start}"
     ".side{position:sticky;top:1rem;align-self:start}"
+    ".rest{background:#8a939c}"
     "tbody th{min-width:9.6rem}td.b{width:34%}"
     "@media (max-width:820px){.pair{grid-template-columns:minmax(0,1fr);gap:1rem}"
     ".photos{max-width:24rem}.side{position:static}}"
@@ -101,9 +102,11 @@ def _shown(e: Explanation, k: int) -> str:
 
 def _table(e: Explanation, order: list[int], maps: dict[int, tuple[str, str]]) -> str:
     values = [float(c) for c in e.contributions]
-    low, high = min(0.0, *values), max(0.0, *values)
+    rest = [] if e.remainder is None else [e.remainder]
+    low, high = min(0.0, *values, *rest), max(0.0, *values, *rest)
     span = (high - low) or 1.0
     even = sum(values) / len(values)
+    mark = f'<s style="left:{(even - low) / span:.2%}"></s>' if e.remainder is None else ""
     zero = f'<u style="left:{-low / span:.2%}"></u>' if low < 0 else ""
     rows = []
     for k in order:
@@ -114,8 +117,16 @@ def _table(e: Explanation, order: list[int], maps: dict[int, tuple[str, str]]) -
         button = map_button(e, k, maps[k], ("map-A", "map-B"), _shown(e, k), k == order[0])
         rows.append(
             f'<tr><th scope="row">{button}</th>{labels}<td class="b"><span class="track">{zero}{bar}'
-            f'<s style="left:{(even - low) / span:.2%}"></s></span></td>'
+            f"{mark}</span></td>"
             f'<td class="n">{number(values[k])}</td><td class="n">{percent(float(e.shares[k]))}</td></tr>'
+        )
+    for value in rest:
+        left = (min(value, 0.0) - low) / span
+        bar = f'<b class="rest" style="left:{left:.2%};width:{abs(value) / span:.2%}"></b>'
+        blank = '<td class="l"></td><td class="l"></td>' if e.labels else ""
+        rows.append(
+            f'<tr><th scope="row">shared remainder</th>{blank}<td class="b"><span class="track">{zero}{bar}'
+            f'</span></td><td class="n">{number(value)}</td><td class="n"></td></tr>'
         )
     sides = '<th scope="col" class="l">A</th><th scope="col" class="l">B</th>' if e.labels else ""
     return (
@@ -130,5 +141,7 @@ def _key(e: Explanation) -> str:
     meaning = {1: "exclusive: the two persons differ", 0: "common: they agree", -1: "not known"}
     present = sorted({int(v) for v in e.exclusive}, reverse=True) if e.labels else []
     items = "".join(f'<li><i class="k{v}"></i>{meaning[v]}</li>' for v in present)
+    if e.remainder is not None:
+        return f'<ul class="key">{items}</ul>' if items else ""
     even = f"even split, {percent(1 / len(e.schema))} each"
     return f'<ul class="key">{items}<li><i class="even"></i>{even}</li></ul>'

@@ -17,6 +17,7 @@ from PIL import Image
 
 INK = "#1f2328"  # text
 FAINT = "#667079"  # secondary text and lines
+REMAINDER = "#8a939c"
 COLOURS = {1: "#d1603d", 0: "#3a7ca5", -1: "#9aa3ab"}  # exclusive, common, unknown
 MEANING = {1: "exclusive: the two persons differ", 0: "common: they agree", -1: "not known"}
 FRAMES = {True: "#2e8b57", False: "#c8372d", None: "#9aa3ab"}  # same person, another, not known

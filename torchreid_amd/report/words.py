@@ -59,6 +59,11 @@ def distance_sentence(e: Explanation) -> str:
 
 def residual_sentence(e: Explanation) -> str:
     """What the attributes leave over, or count too much."""
+    if e.remainder is not None:
+        if not e.distance:
+            return "Contributions and remainder add up exactly."
+        rest = percent(e.remainder / e.distance)
+        return f"Shared remainder, which belongs to no attribute: {rest} ({number(e.remainder)}); sum exact."
     size = number(e.residual)
     if not e.distance:
         return f"What the attributes do not explain: residual {size}."
@@ -82,8 +87,12 @@ def label_words(e: Explanation, k: int) -> str:
 
 def attribute_sentence(e: Explanation, k: int, first: bool = False) -> str:
     """How much attribute k adds, and what is known of it."""
-    verb = "adds" if e.contributions[k] >= 0 else "changes it by"
     known = label_words(e, k)
+    if e.remainder is not None:  # signed parts of the distance itself
+        verb = "adds" if e.contributions[k] >= 0 else "takes away"
+        share = percent(abs(float(e.contributions[k])) / e.distance) + (" of the distance" if first else "")
+        return f"“{e.schema.say(e.attributes[k])}” {verb} {share}" + (f" ({known})" if known else "")
+    verb = "adds" if e.contributions[k] >= 0 else "changes it by"
     share = percent(float(e.shares[k])) + (" of what the attributes explain" if first else "")
     return f"“{e.schema.say(e.attributes[k])}” {verb} {share}" + (f" ({known})" if known else "")
 
@@ -96,8 +105,8 @@ def pair_summary(e: Explanation, top: int = 3) -> str:
         middle = "To the model the two photographs are the same: there is nothing to explain."
     else:
         said = [attribute_sentence(e, k, first=not n) for n, k in enumerate(e.order()[:top])]
-        even = percent(1 / len(e.schema))
-        middle = f"{', '.join(said)}; an even split would give each {even}."
+        even = f"; an even split would give each {percent(1 / len(e.schema))}"
+        middle = f"{', '.join(said)}{even if e.remainder is None else ''}."
     return " ".join(part for part in (names, distance_sentence(e), middle, residual_sentence(e)) if part)
 
 

@@ -1,0 +1,203 @@
+"""The exact decomposition: its arithmetic, its head, and what it says in reports."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from torchreid_amd import create_interpreter, host
+from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.contributions import contributions_between, contributions_matrix, shares_of
+from torchreid_amd.distances import DISTANCES
+from torchreid_amd.heads.directions import Directions
+from torchreid_amd.heads.eye import recognised
+from torchreid_amd.interpreter import Decomposition
+
+THREE = AttributeSchema("three", ("a", "b", "c"))
+
+
+def drawn(rows, attributes=3, width=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, width, generator=generator), torch.randn(
+        rows, attributes, width, generator=generator
+    )
+
+
+def literal(metric, e_i, f_i, e_j, f_j):
+    """The definition, one pair and one attribute at a time, in float64."""
+    e_i, f_i, e_j, f_j = (x.double() for x in (e_i, f_i, e_j, f_j))
+    if metric == "cosine":
+        (e_i, f_i), (e_j, f_j) = ((e / e.norm(), f / e.norm()) for e, f in ((e_i, f_i), (e_j, f_j)))
+    delta = e_i - e_j
+    parts = [float((f_i[k] - f_j[k]) @ delta) for k in range(len(f_i))]
+    rest = float((e_i - f_i.sum(0) - e_j + f_j.sum(0)) @ delta)
+    factor = {"squared_euclidean": 1.0, "cosine": 0.5, "euclidean": 1 / float(delta.norm())}[metric]
+    return [p * factor for p in parts], rest * factor
+
+
+def test_by_hand():
+    # Δ = (3, 4), d = 5; Δ_1 = (3, 0): ⟨Δ_1, Δ⟩ = 9, Δ_2 = (0, −1): −4, the rest (0, 5): 20
+    a = torch.tensor([[3.0, 4.0]]), torch.tensor([[[3.0, 0.0], [0.0, -1.0]]])
+    b = torch.zeros(1, 2), torch.zeros(1, 2, 2)
+    parts, rest = contributions_between(DISTANCES["squared_euclidean"], "additive", a, b)
+    assert parts.tolist() == [[9.0, -4.0]] and rest.tolist() == [20.0]
+    parts, rest = contributions_between(DISTANCES["euclidean"], "additive", a, b)
+    torch.testing.assert_close(parts, torch.tensor([[1.8, -0.8]]))
+    torch.testing.assert_close(rest, torch.tensor([4.0]))
+    torch.testing.assert_close(shares_of(parts), torch.tensor([[9 / 13, 4 / 13]]))
+
+
+@pytest.mark.parametrize("metric", DISTANCES)
+def test_sum_is_the_distance_and_the_definition_holds(metric):
+    distance, a, b = DISTANCES[metric], drawn(4), drawn(6, seed=1)
+    block = [(e, f.transpose(0, 1)) for e, f in (a, b)]
+    parts, rest = contributions_matrix(distance, "additive", *block)
+    torch.testing.assert_close(parts.sum(0) + rest, distance.matrix(a[0], b[0]), rtol=1e-5, atol=1e-6)
+    for i in range(4):
+        for j in range(6):
+            wanted, left = literal(metric, a[0][i], a[1][i], b[0][j], b[1][j])
+            torch.testing.assert_close(parts[:, i, j], torch.tensor(wanted), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(rest[i, j], torch.tensor(left), rtol=1e-4, atol=1e-5)
+    pairs, left = contributions_between(distance, "additive", (a[0], a[1]), (b[0][:4], b[1][:4]))
+    torch.testing.assert_close(pairs, parts[:, range(4), range(4)].T, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(left, rest[range(4), range(4)], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["mean", "sum"])
+def test_other_forms_have_no_remainder(form):
+    a, b = drawn(3), drawn(3, seed=1)
+    distance = DISTANCES["euclidean"]
+    parts, rest = contributions_between(distance, form, a, b)
+    torch.testing.assert_close(parts, (a[1] - b[1]).norm(dim=2) / (3 if form == "mean" else 1))
+    assert not rest.any()
+    block = [(e, f.transpose(0, 1)) for e, f in (a, b)]
+    matrix, none = contributions_matrix(distance, form, *block)
+    torch.testing.assert_close(matrix[:, range(3), range(3)].T, parts, rtol=1e-4, atol=1e-5)
+    assert not none.any()
+
+
+def test_directions_are_those_of_ridge_regression():
+    rng = np.random.default_rng(0)
+    labels = (rng.random((60, 4)) < 0.4).astype(int)
+    embedding = labels @ rng.normal(size=(4, 7)) + 0.1 * rng.normal(size=(60, 7)) + 3
+    directions = Directions(4, 7, penalty=2.0)
+    assert not directions().any()
+    for rows in (slice(0, 25), slice(25, 60)):
+        directions.update(torch.from_numpy(labels[rows]), torch.from_numpy(embedding[rows]))
+    # ridge regression as ordinary least squares with √penalty · identity as further rows
+    a, e = labels - labels.mean(0), embedding - embedding.mean(0)
+    rows = np.vstack([a, np.sqrt(2.0) * np.eye(4)]), np.vstack([e, np.zeros((4, 7))])
+    slow = np.linalg.lstsq(*rows, rcond=None)[0]
+    np.testing.assert_allclose(directions().numpy(), slow, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(directions.rates.numpy(), labels.mean(0))
+
+
+def test_an_unknown_label_counts_as_the_mean():
+    directions = Directions(2, 1)
+    directions.update(torch.tensor([[1, 0], [0, 1]]), torch.tensor([[1.0], [2.0]]))
+    directions.update(torch.tensor([[-1, 1]]), torch.tensor([[5.0]]))
+    np.testing.assert_allclose(directions.rates.numpy(), [0.5, 2 / 3])
+
+
+def test_recognition_is_a_soft_maximum():
+    scores = torch.full((1, 2, 4, 2), -8.0)
+    scores[0, 1, 2, 1] = 4.0
+    odds = recognised(scores)[0]
+    assert odds[0] == pytest.approx(-8.0) and odds[1] == pytest.approx(4 - np.log(8) / 3, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """A few steps on images whose attribute "a" is a bright square in a known corner."""
+    torch.manual_seed(0)
+    interpreter = create_interpreter(host.build_model("osnet_x0_25", num_classes=3), "additive", THREE)
+    optimizer = torch.optim.Adam([p for p in interpreter.parameters() if p.requires_grad], lr=3e-3)
+    interpreter.train()
+    for step in range(40):
+        images, labels = squares(16, step)
+        early, features = interpreter.target.features(images)
+        embedding = interpreter.target.tail(features)
+        loss = interpreter.head.loss(images, early, features, embedding, labels)["recognition"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return interpreter.eval(), float(loss)
+
+
+def squares(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    images = 0.3 * torch.randn(count, 3, 128, 64, generator=generator)
+    labels = torch.randint(0, 2, (count, 3), generator=generator)
+    images[:, 0, 16:40, 8:32] += 3.0 * labels[:, 0, None, None]
+    images[:, 2, 80:104, 32:56] += 3.0 * labels[:, 1, None, None]
+    labels[:, 2] = -1
+    return images, labels
+
+
+def test_it_learns_what_and_where(taught):
+    interpreter, loss = taught
+    assert loss < 0.4
+    images, labels = squares(8, 1000)
+    with torch.no_grad():
+        out = interpreter(images)
+    assert out.maps.shape == (8, 3, 32, 16) and (out.maps > 0).all() and (out.maps <= 1).all()
+    for k, (top, left) in enumerate([(16, 8), (80, 32)]):
+        for n in labels[:, k].nonzero().flatten():
+            place = out.maps[n, k].argmax().item()
+            row, column = 4 * (place // 16) + 2, 4 * (place % 16) + 2
+            assert top - 8 <= row <= top + 32 and left - 8 <= column <= left + 32
+
+
+@pytest.mark.parametrize("metric", DISTANCES)
+def test_an_explanation_adds_up(taught, metric):
+    interpreter, _ = taught
+    with torch.no_grad():
+        out = interpreter(squares(8, 7)[0])
+    pair = interpreter.compare(out, out[[1, 2, 3, 4, 5, 6, 7, 0]], metric)
+    assert interpreter.form == "additive"
+    rounding = 3e-7 if metric == "cosine" else 0  # of 1 − cos itself
+    assert (pair.residual.abs() <= 1e-5 * pair.distance + rounding).all()
+    torch.testing.assert_close(pair.contributions.sum(1) + pair.remainder + pair.residual, pair.distance)
+    torch.testing.assert_close(pair.shares, shares_of(pair.contributions))
+    back = interpreter.compare(out[[1, 2, 3, 4, 5, 6, 7, 0]], out, metric)
+    torch.testing.assert_close(pair.contributions, back.contributions)
+    same = interpreter.compare(out, out, metric)
+    assert not same.contributions.any() and not same.remainder.any()
+
+
+def test_a_head_of_the_paper_can_be_read_additively():
+    torch.manual_seed(0)
+    interpreter = create_interpreter(
+        host.build_model("osnet_x0_25", num_classes=3), "amd", THREE, form="additive"
+    )
+    nn.init.normal_(interpreter.head.decomposition.project.weight, std=0.1)
+    with torch.no_grad():
+        out = interpreter(squares(4, 0)[0])
+    pair = interpreter.compare(out[[0, 1]], out[[2, 3]])
+    assert (pair.residual.abs() <= 1e-5 * pair.distance).all() and pair.remainder.abs().min() > 0
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"), [((256, 128), (32, 16)), ((160, 64), (40, 16)), ((90, 50), (23, 13))]
+)
+def test_maps_have_about_32_rows_whatever_the_image(taught, size, grid):
+    with torch.no_grad():
+        assert taught[0](torch.zeros(1, 3, *size)).maps.shape[2:] == grid
+
+
+def test_the_target_is_left_alone(taught):
+    interpreter, _ = taught
+    torch.manual_seed(0)
+    fresh = host.build_model("osnet_x0_25", num_classes=3).state_dict()
+    state = interpreter.target.model.state_dict()
+    assert all(torch.equal(v, fresh[k]) for k, v in state.items())
+    assert all(p.grad is None for p in interpreter.target.model.parameters())
+
+
+def test_normalised_embeddings_stay_exact(taught):
+    interpreter, _ = taught
+    with torch.no_grad():
+        out: Decomposition = interpreter(squares(4, 3)[0]).normalized()
+    pair = interpreter.compare(out[[0, 1]], out[[2, 3]])
+    assert (pair.residual.abs() <= 1e-5 * pair.distance).all()
+    torch.testing.assert_close(pair.distance, (out.embedding[:2] - out.embedding[2:]).norm(dim=1))
