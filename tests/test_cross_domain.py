@@ -1,0 +1,265 @@
+"""Trained here, scored there: schemas that differ, no labels at all, and the tables of the example."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from annotated_folders import codes, duke_folders, write_mat
+from tiny_market import write_tiny_market
+
+from torchreid_amd import host
+from torchreid_amd.attributes.manager import ManagerLabels
+from torchreid_amd.attributes.sets import dukemtmcreid, market1501
+from torchreid_amd.cli import main
+from torchreid_amd.config import get_default_config
+from torchreid_amd.distances import get_distance
+from torchreid_amd.errors import InputError
+from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
+
+MARKET, DUKE = market1501(), dukemtmcreid()
+BOTH = (
+    *(
+        "backpack",
+        "bag",
+        "downblack",
+        "downblue",
+        "downbrown",
+        "downgray",
+        "downgreen",
+        "downwhite",
+        "gender",
+    ),
+    *("handbag", "hat", "upblack", "upblue", "upgray", "upgreen", "uppurple", "upred", "upwhite"),
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Market-1501 and a DukeMTMC-reID of two persons."""
+    folder = write_tiny_market(tmp_path_factory.mktemp("data"))
+    names = ["0005_c1_f1", "0006_c1_f1"], ["0007_c1_f1", "0008_c1_f1"], ["0007_c2_f1", "0008_c2_f1"]
+    duke_folders(folder, *names)
+    people = {
+        "train": {"0005": ["upred", "top"], "0006": []},
+        "test": {"0007": ["upblue", "boots"], "0008": ["hat"]},
+    }
+    splits = {split: codes(DUKE, rows) for split, rows in people.items()}
+    write_mat(folder / "dukemtmc-reid" / "duke_attribute.mat", "duke_attribute", splits)
+    return folder
+
+
+def configured(root: Path, sources: list[str], targets: list[str], file: str = "") -> Any:
+    cfg = get_default_config()
+    cfg.data.root, cfg.data.sources, cfg.data.targets = str(root), sources, targets
+    cfg.amd.attributes.file = file
+    return cfg
+
+
+# --- schemas that differ
+
+
+def test_another_schema_answers_by_name(root: Path) -> None:
+    labels = ManagerLabels(configured(root, ["market1501_attr"], ["dukemtmcreid_attr"]))
+    paths = [item[0] for item in host.image_dataset("dukemtmcreid_attr", str(root)).query]
+    found = labels.test("dukemtmcreid_attr", paths)
+    assert found.shape == (2, 26)
+    known = [name for name, there in zip(MARKET.attributes, (found >= 0).all(0), strict=True) if there]
+    assert sorted(known) == sorted(BOTH)
+    assert set(MARKET.attributes) & set(DUKE.attributes) == set(BOTH)
+    assert (found >= 0).any(0).sum() == 18
+    assert [MARKET.attributes[k] for k in np.flatnonzero(found[0] == 1)] == ["upblue"]
+
+
+def test_the_real_tables_have_18_attributes_in_common(real_file: Any, tmp_path: Path) -> None:
+    from torchreid_amd.datasets import DukeMTMCreIDAttr, Market1501Attr
+
+    for name, folder in (("market", "market1501"), ("duke", "dukemtmc-reid")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}_attribute.mat").symlink_to(real_file(f"{name}_attribute.mat"))
+    for one, other in ((Market1501Attr, DukeMTMCreIDAttr), (DukeMTMCreIDAttr, Market1501Attr)):
+        schema = one.attribute_table(tmp_path, "test").schema
+        there = other.attribute_table(tmp_path, "test").project(schema).matrix
+        known = (there >= 0).any(0)
+        assert [a for a, k in zip(schema.attributes, known, strict=True) if k] == [
+            a for a in schema.attributes if a in BOTH
+        ]
+
+
+def test_scores_with_unknown_names_are_those_of_the_intersection() -> None:
+    """Attributes that B does not know take no part: as if those components were not there."""
+    draw = torch.Generator().manual_seed(0)
+
+    def side(people: int, seed: int) -> DecomposedImages:
+        draw.manual_seed(seed)
+        n = 2 * people
+        labels = (torch.rand(n, 5, generator=draw) < 0.5).long()
+        labels[:, [1, 4]] = -1
+        return DecomposedImages(
+            torch.randn(n, 6, generator=draw),
+            torch.randn(n, 5, 6, generator=draw),
+            torch.arange(people).repeat(2),
+            torch.arange(n) // people + seed,
+            labels,
+        )
+
+    query, gallery = side(5, 1), side(5, 4)
+    distance, kept = get_distance("euclidean"), [0, 2, 3]
+    rates = torch.tensor([0.5, 0.3, 0.2, 0.1, 0.4])
+    whole = evaluate_decomposition(query, gallery, distance, rates=rates)
+    some = evaluate_decomposition(query.select(kept), gallery.select(kept), distance, rates=rates[kept])
+    for row in ("interpreter", "prior", "random"):
+        for name in ("X-mAP_e", "X-mAP_c", "exclusive_hit_rate", "common_hit_rate"):
+            assert getattr(whole, row)[name] == pytest.approx(getattr(some, row)[name])
+    assert whole.target == some.target
+    assert whole.per_attribute["1"]["exclusive_pairs"] == 0
+    assert whole.per_attribute["1"]["interpreter"] is None
+
+
+# --- no labels
+
+
+def test_a_table_by_pid_does_not_speak_for_another_data_set(root: Path, tmp_path: Path) -> None:
+    rows = "pid,hat\n" + "".join(f"{pid},{pid % 2}\n" for pid in [*range(1, 7), *range(101, 105)])
+    table = tmp_path / "own.csv"
+    table.write_text(rows)
+    cfg = configured(root, ["market1501"], ["market1501", "dukemtmcreid"], str(table))
+    labels = ManagerLabels(cfg)
+    duke = [item[0] for item in host.image_dataset("dukemtmcreid", str(root)).query]
+    market = sorted(item[0] for item in host.image_dataset("market1501", str(root)).query)
+    assert labels.test("dukemtmcreid", duke).tolist() == [[-1], [-1]]
+    assert labels.test("market1501", market)[:, 0].tolist() == [1, 0, 1, 0]
+
+
+def test_a_table_by_image_speaks_for_all(root: Path, tmp_path: Path) -> None:
+    duke = [item[0] for item in host.image_dataset("dukemtmcreid", str(root)).query]
+    market = [item[0] for item in host.image_dataset("market1501", str(root)).train]
+    table = tmp_path / "own.csv"
+    table.write_text("image,hat\n" + "".join(f"{Path(p).name},1\n" for p in [*market, duke[1]]))
+    labels = ManagerLabels(configured(root, ["market1501"], ["dukemtmcreid"], str(table)))
+    assert labels.test("dukemtmcreid", duke).tolist() == [[-1], [1]]
+
+
+def test_two_sources_without_labels_need_a_table_by_image(root: Path, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("pid,hat\n1,1\n")
+    with pytest.raises(InputError, match="use an 'image' column"):
+        ManagerLabels(configured(root, ["market1501", "dukemtmcreid"], ["market1501"], str(table)))
+
+
+@pytest.fixture(scope="module")
+def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    small = [
+        "model.name",
+        "osnet_x0_25",
+        "model.pretrained",
+        "False",
+        "data.height",
+        "64",
+        "data.width",
+        "32",
+    ]
+    small += ["data.workers", "0", "train.batch_size", "4", "train.max_epoch", "1", "test.ranks", "[1]"]
+    sets = ["--root", str(root), "-s", "market1501_attr", "-t", "market1501_attr"]
+    assert main(["train", *sets, *small, "data.save_dir", str(folder)]) == 0
+    return folder
+
+
+def test_evaluate_where_there_are_no_labels_or_others(
+    run: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = ["-t", "market1501", "dukemtmcreid_attr"]
+    sizes = ["--removal-pairs", "2", "--images", "4"]
+    assert main(["evaluate", str(run), "--root", str(root), *sizes, *sets]) == 0
+    printed = capsys.readouterr().out
+    scores = json.loads((run / "scores.json").read_text())["datasets"]
+    bare, other = scores["market1501"], scores["dukemtmcreid_attr"]
+    assert bare["labelled"] == []
+    assert bare["pairs"]["annotated"] == 0
+    assert bare["interpreter"]["X-mAP_e"] is None
+    for name in ("rank-1", "mAP", "ADRE", "rank_correlation"):
+        assert isinstance(bare["interpreter"][name], float)
+    assert "no attribute labels are known here" in printed
+    assert sorted(other["labelled"]) == sorted(BOTH)
+    assert other["interpreter"]["X-mAP_e"] is not None
+    assert "18 of 26 attributes" in printed
+    assert "λ = " in printed or "Not scored: " in printed
+
+
+# --- the example
+
+
+@pytest.fixture(scope="module")
+def example() -> ModuleType:
+    path = Path(__file__).parents[1] / "examples" / "cross_domain.py"
+    spec = importlib.util.spec_from_file_location("cross_domain", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def scores(shift: float, strength: float = 0.5) -> dict[str, Any]:
+    values = {
+        "rank-1": 80 + shift,
+        "mAP": 60 + shift,
+        "X-mAP_e": 65 + shift,
+        "X-mAP_c": 92,
+        "ADRE": 2 + shift,
+    }
+    gain = {"values": {"rank-1": 0.0, "mAP": 0.25}, "intervals": {"rank-1": None, "mAP": [-0.125, 0.5]}}
+    return {
+        "target": {"rank-1": 81, "mAP": 61},
+        "interpreter": values,
+        "prior": {"X-mAP_e": 48, "X-mAP_c": None},
+        "reweight": {"strength": strength, "rows": {"gain": gain, "gain_as_fitted": gain}},
+    }
+
+
+def test_the_tables(example: ModuleType) -> None:
+    """Sample standard deviation of −1, 0, 1 is 1."""
+    found = [{"a": scores(s), "b": scores(s, 0.0)} for s in (-1.0, 0.0, 1.0)]
+    text = example.tables({"a": found, "b": found})
+    own = "| a → a | 81.00 / 61.00 | 80.00 ± 1.00 / 60.00 ± 1.00 | 65.00 ± 1.00 | 48.00 | 92.00 | – | 2.00 "
+    assert own in text
+    assert [line.split(" |")[0] for line in text.splitlines() if "→ " in line and line.startswith("| a")] == [
+        "| a → a", "| a → b", "| a → a", "| a → b",
+    ]  # fmt: skip
+    gain = "; ".join(["0.25 [-0.12, 0.50]"] * 3)
+    assert f"| b → b | 0; 0; 0 | 0.00; 0.00; 0.00 | {gain} | {gain} |" in text
+
+
+def test_what_is_finished_is_used(
+    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        for seed in (1, 2):
+            folder = tmp_path / name / f"interpreter-{seed}"
+            folder.mkdir(parents=True)
+            (folder / "run.json").write_text("{}")
+            (folder / "scores.json").write_text(
+                json.dumps({"datasets": {"a": scores(seed), "b": scores(0.0)}})
+            )
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is left to do")
+
+    monkeypatch.setattr(example.subprocess, "run", never)
+    command = ["--datasets", "a", "b", "--out", str(tmp_path), "--seeds", "2"]
+    assert example.main([*command, "--target", "a=a.pth", "--target", "b=b.pth"]) == 0
+    record = json.loads((tmp_path / "cross_domain.json").read_text())
+    assert record["runs"]["a"][1]["a"]["interpreter"]["mAP"] == 62
+    assert "81.50 ± 0.71" in (tmp_path / "cross_domain.md").read_text()
+
+
+def test_a_target_of_neither_data_set(example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        example.main(["--target", "market=weights.pth"])
+    assert "expected one of synthetic_attr" in capsys.readouterr().err
