@@ -193,7 +193,7 @@ def _reweighted(
     train = decomposed(scene.eye, scene.train, normalize)
     distance, names = get_distance(interpreter.metric), interpreter.attributes.attributes
     try:
-        return reweighting_record(train, *sides, distance, names, scene.eye.device)
+        return reweighting_record(train, *sides, distance, names, interpreter.form, scene.eye.device)
     except InputError as error:  # too few training identities; the other scores stand
         return {"not_scored": str(error)}
 

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchreid_amd.contributions import PairwiseDistance, check_form
 from torchreid_amd.errors import InputError
 from torchreid_amd.evaluation.blocks import MEMORY, block_sizes, slices
 from torchreid_amd.evaluation.decomposed_images import DecomposedImages
-from torchreid_amd.evaluation.decomposition import PairwiseDistance
 from torchreid_amd.evaluation.mean import Mean
-from torchreid_amd.evaluation.pair_shares import block_shares, bounded, same_and_nearest
+from torchreid_amd.evaluation.pair_shares import block_shares, same_and_nearest
 from torchreid_amd.evaluation.retrieval import Retrieval
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0)  #: candidates for λ; 1 is the discriminant as it was fitted
@@ -52,7 +52,7 @@ class Reweighting:
     def factor(self, shares: Tensor) -> Tensor:
         """(…, M) shares -> (…), 1 + λ Σ w_k p_k, never below 0."""
         weights = self.weights.to(shares.device, shares.dtype)
-        return (1 + self.strength * (bounded(shares) @ weights)).clamp_min(0)
+        return (1 + self.strength * (shares @ weights)).clamp_min(0)
 
     def to_dict(self, attributes: Sequence[str]) -> dict[str, Any]:
         """A JSON-ready dictionary with weights by attribute."""
@@ -71,6 +71,7 @@ class Reweighting:
 def fit_reweighting(
     train: DecomposedImages,
     distance: PairwiseDistance,
+    form: str = "mean",
     strengths: Sequence[float] = STRENGTHS,
     penalties: Sequence[float] = PENALTIES,
     device: torch.device | str = "cpu",
@@ -83,6 +84,7 @@ def fit_reweighting(
     Args:
         train: decomposed *training* images; their labels are not looked at.
         distance: what is decomposed.
+        form: ``'mean'``, ``'sum'`` (both have the same shares) or ``'additive'``.
         strengths: candidates for λ; 0 is added where it is missing, and wins ties.
         penalties: candidates for the penalty, relative to the mean variance of a share.
         device: where blocks are computed.
@@ -91,6 +93,7 @@ def fit_reweighting(
     Raises:
         InputError: too few identities, or none of them under two cameras.
     """
+    check_form(form)
     people = torch.unique(train.pids)
     if len(people) < HELD_OUT or not strengths or not penalties:
         raise InputError(
@@ -98,13 +101,13 @@ def fit_reweighting(
             f"{len(penalties)} penalties; expected at least {HELD_OUT} identities and one of each"
         )
     held = torch.isin(train.pids, people[HELD_OUT - 1 :: HELD_OUT])
-    fitted = _fit(train.part(~held), distance, penalties, torch.device(device), memory)
+    fitted = _fit(train.part(~held), distance, form, penalties, torch.device(device), memory)
     tried = [
         Reweighting(f.weights, strength, f.penalty)
         for strength in sorted({0.0, *map(float, strengths)})
         for f in (fitted if strength else fitted[:1])
     ]
-    scores = score_reweightings(train.part(held), train, distance, tried, device, memory)
+    scores = score_reweightings(train.part(held), train, distance, tried, form, device, memory)
     found = [score.percent()["mAP"] for score in scores]
     if found[0] is None:
         raise InputError(
@@ -122,6 +125,7 @@ def score_reweightings(
     gallery: DecomposedImages,
     distance: PairwiseDistance,
     reweightings: Sequence[Reweighting],
+    form: str = "mean",
     device: torch.device | str = "cpu",
     memory: int = MEMORY,
 ) -> list[Retrieval]:
@@ -131,6 +135,7 @@ def score_reweightings(
         query, gallery: the two sides.
         distance: what is decomposed.
         reweightings: what to score; one with λ = 0 is the target itself.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``.
         device: where blocks are computed.
         memory: bytes the blocks may take together.
     """
@@ -143,7 +148,7 @@ def score_reweightings(
         of_query = query.block(q, device)
         whole = torch.empty(len(scores), len(of_query[0]), len(gallery))
         for g in slices(len(gallery), columns):
-            d, shares = block_shares(distance, of_query, gallery.block(g, device))
+            d, shares = block_shares(distance, form, of_query, gallery.block(g, device))
             for row, reweighting in enumerate(reweightings):
                 whole[row, :, g] = d * reweighting.factor(shares) if reweighting.strength else d
         who = [x.numpy() for x in (query.pids[q], gallery.pids, query.camids[q], gallery.camids)]
@@ -173,6 +178,7 @@ def reweighting_record(
     gallery: DecomposedImages,
     distance: PairwiseDistance,
     attributes: Sequence[str],
+    form: str = "mean",
     device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
     """Fit on training images, score on query and gallery: everything, JSON-ready and in percent.
@@ -180,9 +186,9 @@ def reweighting_record(
     ``rows`` are ``target``, ``reweighted`` and the ``gain`` of the second over the first; beside them
     ``gain_as_fitted``, what λ = 1 would have given whether or not held-out identities are for it.
     """
-    chosen = fit_reweighting(train, distance, device=device)
+    chosen = fit_reweighting(train, distance, form, device=device)
     tried = [Reweighting(chosen.weights), chosen, replace(chosen, strength=1.0)]
-    before, after, fitted = score_reweightings(query, gallery, distance, tried, device)
+    before, after, fitted = score_reweightings(query, gallery, distance, tried, form, device)
     held = len(torch.unique(train.pids)) // HELD_OUT
     return {
         **chosen.to_dict(attributes),
@@ -211,12 +217,13 @@ def _gain_record(before: Retrieval, after: Retrieval) -> dict[str, Any]:
 def _fit(
     images: DecomposedImages,
     distance: PairwiseDistance,
+    form: str,
     penalties: Sequence[float],
     device: torch.device,
     memory: int,
 ) -> list[Reweighting]:
     """Weights for each penalty."""
-    same, other = (x.double() for x in same_and_nearest(images, distance, device, memory))
+    same, other = (x.double() for x in same_and_nearest(images, distance, form, device, memory))
     if len(same) < 2 or len(other) < 2:
         raise InputError(
             f"there are {len(same)} pairs of one training person under two cameras and {len(other)} of "

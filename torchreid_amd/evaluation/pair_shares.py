@@ -5,43 +5,39 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from torchreid_amd.contributions import PairwiseDistance, contributions_matrix, shares_of
 from torchreid_amd.evaluation.blocks import block_sizes, same_person_and_camera, slices
 from torchreid_amd.evaluation.decomposed_images import DecomposedImages
-from torchreid_amd.evaluation.decomposition import PairwiseDistance
-from torchreid_amd.interpreter import shares_of
 
 NEAREST = 10  #: how many photographs of others an image is held against
 
 
 def block_shares(
-    distance: PairwiseDistance, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
+    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Distances and shares of every pair of a block.
 
     Args:
         distance: what is decomposed.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``.
         a, b: embeddings (q, D) and components (M, q, D), as of :meth:`DecomposedImages.block`.
 
     Returns:
         (q, g) and (q, g, M).
     """
-    parts = distance.matrix(a[1], b[1]).permute(1, 2, 0)  # mean and sum form have the same shares
-    return distance.matrix(a[0], b[0]), shares_of(parts)
-
-
-def bounded(shares: Tensor) -> Tensor:
-    """Shares between −1 and 1: those of contributions with signs can be anything."""
-    return shares.clamp(-1, 1)
+    contributions = contributions_matrix(distance, form, a, b)[0].permute(1, 2, 0)
+    return distance.matrix(a[0], b[0]), shares_of(contributions)
 
 
 def same_and_nearest(
-    images: DecomposedImages, distance: PairwiseDistance, device: torch.device, memory: int
+    images: DecomposedImages, distance: PairwiseDistance, form: str, device: torch.device, memory: int
 ) -> tuple[Tensor, Tensor]:
     """What a distance has to tell apart, a block at a time.
 
     Args:
         images: compared with each other.
         distance: what is decomposed.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``.
         device: where blocks are computed.
         memory: bytes the blocks may take together.
 
@@ -58,8 +54,8 @@ def same_and_nearest(
         of_query = images.block(q, device)
         nearest = torch.empty(len(of_query[0]), 0, 1 + images.attributes)
         for g in slices(len(images), columns):
-            d, shares = (x.cpu() for x in block_shares(distance, of_query, images.block(g, device)))
-            found = torch.cat([d.log().unsqueeze(2), bounded(shares)], 2)
+            d, shares = (x.cpu() for x in block_shares(distance, form, of_query, images.block(g, device)))
+            found = torch.cat([d.log().unsqueeze(2), shares], 2)
             one = images.pids[q, None] == images.pids[g]
             kept = one & ~same_person_and_camera(images, images, q, g) & (d > 0)
             same.append(found[kept])
