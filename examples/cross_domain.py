@@ -5,8 +5,8 @@
 Trains a target on each of two data sets (by default the synthetic pedestrians of day and night) and
 several interpreters for each with different seeds, scores every interpreter on both test sets, and
 prints two tables: one in the form of Table 2 of Chen et al., ICCV 2021 (https://arxiv.org/abs/2103.01451),
-one of re-weighted retrieval. Whatever is finished is reused. Everything lies in --out; the numbers in
-cross_domain.json, the tables in cross_domain.md.
+one of re-weighted retrieval. Whatever is finished is reused. Everything lies in --out: the numbers in
+cross_domain.json, the tables in cross_domain.md, some people of both data sets in people.png.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
+from torchreid_amd import host
 from torchreid_amd.errors import InputError
 from torchreid_amd.explanation import write_json
 from torchreid_amd.files import atomic_path
@@ -66,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = tables(runs)
         with atomic_path(out / "cross_domain.md") as path:
             path.write_text(text + "\n", encoding="utf-8")
+        contact_sheet(args.root, args.datasets, out / "people.png")
         write_json({"seeds": args.seeds, "runs": runs}, out / "cross_domain.json")
     except InputError as error:
         print(f"cross_domain: {error}", file=sys.stderr)
@@ -102,6 +107,19 @@ def scores_of(args: argparse.Namespace, name: str, weights: Path, out: Path, see
         subprocess.run([*command, "evaluate", str(folder), *sets], check=True)
         found = _read(folder / "scores.json")
     return found
+
+
+def contact_sheet(root: str, names: Sequence[str], path: Path, people: int = 12) -> None:
+    """A row of query photographs for each data set, one of each of the first persons."""
+    rows = []
+    for name in names:
+        first = {item[1]: item[0] for item in reversed(host.image_dataset(name, root).query)}
+        chosen = [first[pid] for pid in sorted(first)[:people]]
+        images = [np.asarray(Image.open(file).convert("RGB").resize((96, 192))) for file in chosen]
+        blank = np.full((192, 96 * (people - len(images)), 3), 255, np.uint8)
+        rows.append(np.concatenate([*images, blank], 1))
+    with atomic_path(path) as temporary:
+        Image.fromarray(np.concatenate(rows)).save(temporary, "PNG")
 
 
 def _read(path: Path) -> Scores:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from annotated_folders import codes, duke_folders, write_mat
+from PIL import Image
 from tiny_market import write_tiny_market
 
 from torchreid_amd import host
@@ -252,11 +253,21 @@ def test_what_is_finished_is_used(
         raise AssertionError("nothing is left to do")
 
     monkeypatch.setattr(example.subprocess, "run", never)
+    monkeypatch.setattr(example, "contact_sheet", lambda *_: None)
     command = ["--datasets", "a", "b", "--out", str(tmp_path), "--seeds", "2"]
     assert example.main([*command, "--target", "a=a.pth", "--target", "b=b.pth"]) == 0
     record = json.loads((tmp_path / "cross_domain.json").read_text())
     assert record["runs"]["a"][1]["a"]["interpreter"]["mAP"] == 62
     assert "81.50 ± 0.71" in (tmp_path / "cross_domain.md").read_text()
+
+
+def test_people_of_both(example: ModuleType, root: Path, tmp_path: Path) -> None:
+    example.contact_sheet(str(root), ["market1501_attr", "dukemtmcreid_attr"], tmp_path / "p.png", people=3)
+    with Image.open(tmp_path / "p.png") as image:
+        sheet = np.asarray(image)
+    assert sheet.shape == (2 * 192, 3 * 96, 3)
+    assert sheet[192:, 2 * 96 :].min() == 255  # the second data set has two persons only
+    assert sheet[:192].std() > 5
 
 
 def test_a_target_of_neither_data_set(example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
