@@ -179,6 +179,21 @@ class TargetTester:
         assert any(not torch.equal(v, before[k]) for k, v in interpreter.head.state_dict().items())
         assert not any(m.training for m in subject.target.modules())
 
+    def test_the_additive_head_is_exact(self, subject):
+        interpreter = create_interpreter(subject.target, "additive", THREE).train()
+        labels = torch.tensor([[1, 0, 1], [0, 1, 0], [1, -1, 0]])
+        loss = interpreter.head.loss(subject.target, subject.images, labels)["recognition"]
+        loss.backward()
+        assert all(p.grad is None for p in subject.model.parameters())
+        assert all(p.grad is not None for p in interpreter.head.parameters())
+        with torch.no_grad():
+            out = interpreter.eval()(subject.images)
+        assert torch.isfinite(out.maps).all() and (out.maps > 0).all() and (out.maps <= 1).all()
+        assert out.components.shape == (3, 3, out.embedding.shape[1]) and out.components.any()
+        pair = interpreter.compare(out[[0, 1, 2]], out[[1, 2, 0]])
+        assert (pair.residual.abs() <= 1e-5 * pair.distance).all()
+        assert all(torch.equal(v, subject.held[k]) for k, v in subject.model.state_dict().items())
+
     def test_save_and_reload(self, subject):
         memory = io.BytesIO()
         torch.save(subject.interpreter.head.state_dict(), memory)

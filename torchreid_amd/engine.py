@@ -122,10 +122,7 @@ class ImageAMDEngine(Engine):
         """
         interpreter = self.model
         if hasattr(interpreter.head, "loss"):  # a head that is not taught by distances
-            early, features = interpreter.target.features(images)
-            with torch.no_grad():
-                embedding = interpreter.target.tail(features)
-            terms = interpreter.head.loss(images, early, features, embedding, labels)
+            terms = interpreter.head.loss(interpreter.target, images, labels)
             whole = torch.stack(list(terms.values())).sum()
             return whole, {"loss": whole.item()} | {name: value.item() for name, value in terms.items()}
         out = interpreter(images)

@@ -97,8 +97,8 @@ class Interpreter(nn.Module):
 
     Args:
         target: the target.
-        head: maps ``(early, features) -> (B, M, h, w)``, or a method ``decompose`` that gives maps and
-            components, as :class:`~torchreid_amd.heads.additive.AdditiveHead` has it.
+        head: maps ``(early, features) -> (B, M, h, w)``, or a method ``decompose`` that gives
+            embeddings, maps and components, as :class:`~torchreid_amd.heads.additive.AdditiveHead` has it.
         attributes: the M attributes the maps stand for.
         metric: which distance is decomposed; see :mod:`torchreid_amd.distances`.
         form: ``'mean'``: d ≈ (1/M) Σ d_k, as the authors train; ``'sum'``: d ≈ Σ d_k, as the
@@ -133,11 +133,11 @@ class Interpreter(nn.Module):
         The embedding is the tail on the target's own feature map: the target's own to 1e-5.
         Gradients reach the head alone.
         """
+        if hasattr(self.head, "decompose"):
+            return Decomposition(*self.head.decompose(self.target, images))
         early, features = self.target.features(images)
         with torch.no_grad():
             embedding = self.target.tail(features)
-        if hasattr(self.head, "decompose"):
-            return Decomposition(embedding, *self.head.decompose(images, early, features, embedding))
         maps = self.head(early, features)
         return Decomposition(embedding, maps, self.target.tail.components(maps, features))
 

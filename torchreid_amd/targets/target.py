@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from torchreid_amd.targets.pyramid import is_map_of, pyramid_of
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
 
 __all__ = ["AveragePoolTail", "Cut", "Features", "Place", "Tail", "Target", "principal"]
@@ -77,6 +78,7 @@ class Target(nn.Module):
         self.model = nn.Sequential(stem, body, tail) if model is None else model
         # a tuple: they are the model's own modules, not more
         self._parts = (stem, body, tail, body if trunk is None else trunk)
+        self._pyramid: tuple[nn.Module, ...] = ()
         self.model.requires_grad_(False)
         self.model.eval()
         for part in self._parts:
@@ -146,6 +148,21 @@ class Target(nn.Module):
         """Early features and the last feature map (B, C, h, w), or maps; without gradients."""
         early = self.stem(images)
         return early, self.body(early)
+
+    @torch.no_grad()
+    def levels(self, images: Tensor) -> tuple[tuple[Tensor, ...], Any]:
+        """All the feature maps of the way, and those the tail takes; without gradients.
+
+        Returns:
+            Maps (B, C_i, h_i, w_i), the finest first and the principal feature map last, and the
+            feature map(s) as :meth:`features` gives them.
+        """
+        if not self._pyramid:
+            self._pyramid = (pyramid_of(self.stem, images[:1]).requires_grad_(False).eval(),)
+        *finer, early = self._pyramid[0](images)
+        features = self.body(early)
+        between = [early] if is_map_of(early, images) else []
+        return (*finer, *between, principal(features)), features
 
     @torch.no_grad()
     def law_error(self, images: Tensor) -> float:
