@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -67,6 +68,24 @@ def test_pair_figure_shows_every_contribution(signed: bool) -> None:
     assert "do not explain: 10 % (residual 1.00)" in shown
     legend = [t.get_text() for t in figure.legends[0].get_texts()]
     assert any("exclusive" in t for t in legend) and any("even split, 3.8 %" in t for t in legend)
+
+
+def test_an_exact_decomposition_shows_its_remainder(tmp_path: Path) -> None:
+    e = dataclasses.replace(_explanation(signed=True), remainder=1.0, residual=0.0)
+    figure = e.plot()
+    (bars,) = _axes(figure, "bars")
+    assert [p.get_width() for p in bars.patches][-1] == 1.0 and len(bars.patches) == 27
+    assert bars.get_yticklabels()[-1].get_text() == "shared remainder"
+    column = [t.get_text() for t in bars.texts]
+    first = e.order()[0]
+    assert percent(e.contributions[first] / 10) in column and "10 %" in column and "of distance" in column
+    assert not any("even split" in t.get_text() for t in figure.legends[0].get_texts())
+    assert "belongs to no attribute: 10 % (1.00); sum exact." in e.summary()
+    assert f"adds {percent(e.contributions[first] / 10)} of the distance" in e.summary()
+    e.save_html(tmp_path / "pair.html")
+    page = _check_self_contained((tmp_path / "pair.html").read_text(encoding="utf-8"))
+    assert len(page.all("tr")) == 28 and "shared remainder" in page.words
+    assert e.to_dict()["remainder"] == 1.0
 
 
 def test_pair_figure_has_photographs_and_overlays_on_one_scale() -> None:

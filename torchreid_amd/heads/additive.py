@@ -43,7 +43,7 @@ class AdditiveHead(nn.Module):
     form = "additive"  #: of the decomposition: contributions are inner products
 
     def __init__(
-        self, target: Target, attributes: int, channels: int, width: int = 64, sharpness: float = 2.0
+        self, target: Target, attributes: int, channels: int, width: int = 64, sharpness: float = 3.0
     ) -> None:
         super().__init__()
         device = next((p.device for p in target.parameters()), torch.device("cpu"))

@@ -29,6 +29,8 @@ from torchreid_amd.report.words import (
     distance_sentence,
     metric_words,
     number,
+    part,
+    part_heading,
     percent,
     residual_sentence,
     short_names,
@@ -98,7 +100,7 @@ def _photographs(
         sheet.text(
             left + column / 2,
             top - 0.08,
-            "\n".join([*lines, percent(float(e.shares[k]))]),
+            "\n".join([*lines, part(e, k)]),
             8.5,
             ha="center",
             va="bottom",
@@ -155,6 +157,9 @@ def _bars(axes: Axes, e: Explanation, names: list[str], width: float) -> None:
         values = np.append(values, e.remainder)
         axes.barh(count, e.remainder, height=0.72, color=REMAINDER, hatch="////", edgecolor="white", zorder=2)
         names = [*names, "shared remainder"]
+        rest = percent(e.remainder / e.distance if e.distance else 0.0)
+        beside = axes.get_yaxis_transform()
+        axes.text(1.0 + 0.48 / width, count, rest, transform=beside, ha="right", va="center", size=8.5)
     size = 8.5 if count <= 40 else 7
     rows = [names[k] for k in order] + names[len(order) :]
     axes.set_yticks(range(len(rows)), rows, fontsize=size, color=INK, parse_math=False)
@@ -164,10 +169,16 @@ def _bars(axes: Axes, e: Explanation, names: list[str], width: float) -> None:
     axes.set_xlim(low - (room if low < 0 else 0), high + room)
     beside = axes.get_yaxis_transform()  # x in the axes' width, y in rows
     for row, k in enumerate(order):
-        share = percent(float(e.shares[k]))
-        axes.text(1.0 + 0.48 / width, row, share, transform=beside, ha="right", va="center", size=size)
+        axes.text(1.0 + 0.48 / width, row, part(e, k), transform=beside, ha="right", va="center", size=size)
     axes.text(
-        1.0 + 0.48 / width, -0.65, "share", transform=beside, ha="right", va="bottom", size=8, color=FAINT
+        1.0 + 0.48 / width,
+        -0.65,
+        part_heading(e),
+        transform=beside,
+        ha="right",
+        va="bottom",
+        size=8,
+        color=FAINT,
     )
     if e.remainder is None:
         even = float(e.contributions.sum()) / count

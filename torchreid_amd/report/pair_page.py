@@ -12,6 +12,8 @@ from torchreid_amd.report.words import (
     label_words,
     metric_words,
     number,
+    part,
+    part_heading,
     percent,
     residual_sentence,
     short_names,
@@ -96,7 +98,7 @@ def map_button(
 
 def _shown(e: Explanation, k: int) -> str:
     known = label_words(e, k)
-    said = f"{e.schema.say(e.attributes[k])}: {percent(float(e.shares[k]))}"
+    said = f"{e.schema.say(e.attributes[k])}: {part(e, k)}"
     return f"{said} ({known})" if known else said
 
 
@@ -118,7 +120,7 @@ def _table(e: Explanation, order: list[int], maps: dict[int, tuple[str, str]]) -
         rows.append(
             f'<tr><th scope="row">{button}</th>{labels}<td class="b"><span class="track">{zero}{bar}'
             f"{mark}</span></td>"
-            f'<td class="n">{number(values[k])}</td><td class="n">{percent(float(e.shares[k]))}</td></tr>'
+            f'<td class="n">{number(values[k])}</td><td class="n">{part(e, k)}</td></tr>'
         )
     for value in rest:
         left = (min(value, 0.0) - low) / span
@@ -126,14 +128,15 @@ def _table(e: Explanation, order: list[int], maps: dict[int, tuple[str, str]]) -
         blank = '<td class="l"></td><td class="l"></td>' if e.labels else ""
         rows.append(
             f'<tr><th scope="row">shared remainder</th>{blank}<td class="b"><span class="track">{zero}{bar}'
-            f'</span></td><td class="n">{number(value)}</td><td class="n"></td></tr>'
+            f'</span></td><td class="n">{number(value)}</td>'
+            f'<td class="n">{percent(value / e.distance if e.distance else 0.0)}</td></tr>'
         )
     sides = '<th scope="col" class="l">A</th><th scope="col" class="l">B</th>' if e.labels else ""
     return (
-        f"{_key(e)}<table><caption>Contributions to the {escape(metric_words(e.metric))}, largest share first"
+        f"{_key(e)}<table><caption>Contributions to the {escape(metric_words(e.metric))}, largest first"
         f'</caption><thead><tr><th scope="col">attribute</th>{sides}<th scope="col"></th>'
-        '<th scope="col" class="n">contribution</th><th scope="col" class="n">share</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f'<th scope="col" class="n">contribution</th><th scope="col" class="n">{part_heading(e)}</th></tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
 

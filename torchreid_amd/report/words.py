@@ -85,16 +85,28 @@ def label_words(e: Explanation, k: int) -> str:
     return ", ".join(f"{n}: {e.schema.say(attribute, v == 1)}" for n, v in known)
 
 
+def part(e: Explanation, k: int) -> str:
+    """What attribute k makes up: its share, or, of an exact decomposition, its part of the distance."""
+    if e.remainder is None:
+        return percent(float(e.shares[k]))
+    return percent(float(e.contributions[k]) / e.distance) if e.distance else percent(0.0)
+
+
+def part_heading(e: Explanation) -> str:
+    """What a column of :func:`part` is called."""
+    return "share" if e.remainder is None else "of distance"
+
+
 def attribute_sentence(e: Explanation, k: int, first: bool = False) -> str:
     """How much attribute k adds, and what is known of it."""
     known = label_words(e, k)
-    if e.remainder is not None:  # signed parts of the distance itself
-        verb = "adds" if e.contributions[k] >= 0 else "takes away"
-        share = percent(abs(float(e.contributions[k])) / e.distance) + (" of the distance" if first else "")
-        return f"“{e.schema.say(e.attributes[k])}” {verb} {share}" + (f" ({known})" if known else "")
-    verb = "adds" if e.contributions[k] >= 0 else "changes it by"
-    share = percent(float(e.shares[k])) + (" of what the attributes explain" if first else "")
-    return f"“{e.schema.say(e.attributes[k])}” {verb} {share}" + (f" ({known})" if known else "")
+    negative = e.contributions[k] < 0
+    if e.remainder is None:
+        verb, whole = "changes it by" if negative else "adds", "of what the attributes explain"
+    else:
+        verb, whole = "takes away" if negative else "adds", "of the distance"
+    size = part(e, k).removeprefix("−" if e.remainder is not None else "") + (f" {whole}" if first else "")
+    return f"“{e.schema.say(e.attributes[k])}” {verb} {size}" + (f" ({known})" if known else "")
 
 
 def pair_summary(e: Explanation, top: int = 3) -> str:
