@@ -263,6 +263,8 @@ def _list(args: argparse.Namespace) -> None:
             raise InputError(f"--table shows targets, not {args.kind}: torchreid-amd list targets --table")
         print(targets_table())
         return
+    if (args.kind, args.pattern) == ("targets", "*"):
+        print("and timm's models: torchreid-amd list targets 'timm_*'", file=sys.stderr)
     for name in getattr(torchreid_amd, f"list_{args.kind}")(args.pattern):
         print(name)
 
