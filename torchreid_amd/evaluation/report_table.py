@@ -89,6 +89,9 @@ def _adds_up(record: Mapping[str, Any]) -> str:
         mean, high = cell(own.get(f"ADRE{end}"), ends.get(f"ADRE{end}"), 2), own.get(f"ADRE p95{end}")
         most = own.get(f"ADRE max{end}")
         lines.append(f"ADRE {name}: {mean}, 95th percentile {cell(high, None, 2)}, max {cell(most, None, 2)}")
+    if record["form"] == "additive" and "explained" in own:
+        part = cell(own["explained"], ends.get("explained"))
+        lines.append(f"Attributes make up {part} % of the distance, the rest is a remainder")
     return "\n".join(lines)
 
 

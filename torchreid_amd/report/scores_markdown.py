@@ -87,8 +87,10 @@ def _adds_up(records: Sequence[Record]) -> tuple[str, list[Row]]:
         ("rank_correlation", "rank correlation with the target's distance, %"),
         ("ADRE", "ADRE, % (low is good)"),
         ("ADRE p95", "ADRE, 95th percentile, %"),
+        ("explained", "part of the distance that attributes make up, %"),
     ):
-        rows.append((words, [*_own(records, score, 2), NONE, NONE]))
+        if all(score in record["interpreter"] for record in records):
+            rows.append((words, [*_own(records, score, 2), NONE, NONE]))
     return "Does it add up?", rows
 
 
