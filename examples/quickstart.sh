@@ -17,9 +17,9 @@ echo "1/4  synthetic pedestrians"
 echo "2/4  target: OSNet x0.25, trained by torchreid"
 .venv/bin/python examples/train_target.py --root "$out/reid-data" --save-dir "$out/target"
 
-echo "3/4  interpreter: the amd head"
+echo "3/4  interpreter: the additive head"
 if [ ! -f "$out/interpreter/run.json" ]; then
-    "$amd" train --config-file examples/quickstart.yaml --root "$out/reid-data" \
+    "$amd" train --config-file examples/additive.yaml --root "$out/reid-data" \
         model.load_weights "$out/target/target.pth" \
         model.resume "$out/interpreter" data.save_dir "$out/interpreter"
 fi

@@ -80,7 +80,7 @@ def test_directions_are_those_of_ridge_regression():
     rng = np.random.default_rng(0)
     labels = (rng.random((60, 4)) < 0.4).astype(int)
     embedding = labels @ rng.normal(size=(4, 7)) + 0.1 * rng.normal(size=(60, 7)) + 3
-    directions = Directions(4, 7, penalty=2.0)
+    directions = Directions(4, 7, penalty=2 / 60)
     assert not directions().any()
     for rows in (slice(0, 25), slice(25, 60)):
         directions.update(torch.from_numpy(labels[rows]), torch.from_numpy(embedding[rows]))

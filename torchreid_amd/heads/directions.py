@@ -16,7 +16,8 @@ class Directions(nn.Module):
     Args:
         attributes: M.
         embedding: D.
-        penalty: on the squared length of the directions, in images.
+        penalty: on the squared length of the directions, as a share of the images: an attribute of
+            that variance is halved, one that everybody or hardly anybody has shrinks more.
     """
 
     count: Tensor
@@ -25,7 +26,7 @@ class Directions(nn.Module):
     labels_labels: Tensor
     labels_embeddings: Tensor
 
-    def __init__(self, attributes: int, embedding: int, penalty: float = 10.0) -> None:
+    def __init__(self, attributes: int, embedding: int, penalty: float = 0.02) -> None:
         super().__init__()
         self.penalty = penalty
         shapes = {
@@ -63,5 +64,5 @@ class Directions(nn.Module):
         count = self.count.clamp_min(1)
         square = self.labels_labels - torch.outer(self.labels, self.labels) / count
         cross = self.labels_embeddings - torch.outer(self.labels, self.embeddings) / count
-        ridge = self.penalty * torch.eye(len(square), dtype=square.dtype, device=square.device)
+        ridge = self.penalty * count * torch.eye(len(square), dtype=square.dtype, device=square.device)
         return torch.linalg.solve(square + ridge, cross).float()
