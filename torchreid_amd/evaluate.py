@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from torchreid_amd.evaluation.scene import (
 )
 from torchreid_amd.evaluation.synthetic_truth import truth_of
 from torchreid_amd.explanation import write_json
-from torchreid_amd.reweight import reweighting_record
+from torchreid_amd.reweight import Reweighting, fit_reweighting, reweighting_record
 from torchreid_amd.run import Run, load_run
 from torchreid_amd.train import build_datamanager
 
@@ -114,21 +115,24 @@ def evaluate(
     engine = ImageAMDEngine(build_datamanager(cfg), run.interpreter, None, None, cfg.use_gpu, cfg)
     engine.normalize_feature = cfg.test.normalize_feature
     engine.set_model_mode("eval")
+    eye = Eye(run.interpreter, run.size, run.norm_mean, run.norm_std)
+    fitted = cache(lambda: _fit_reweighting(engine, eye, settings))  # once, for all targets
     scores = {}
     for name in engine.datamanager.test_loader:
         print(f"##### {name}: query and gallery are decomposed ...", flush=True)
-        scores[name] = _score(engine, run, name, settings)
+        scores[name] = _score(engine, eye, name, settings, fitted)
         print(f"\n{report_table(scores[name])}\n", flush=True)
     _write(Path(folder), run, scores, settings)
     return scores
 
 
-def _score(engine: ImageAMDEngine, run: Run, name: str, settings: Settings) -> dict[str, Any]:
+def _score(
+    engine: ImageAMDEngine, eye: Eye, name: str, settings: Settings, fitted: Callable[[], Reweighting]
+) -> dict[str, Any]:
     loaders = engine.datamanager.test_loader[name]
     query, gallery = (engine.decompose(name, loaders[side]) for side in ("query", "gallery"))
     if settings.distractors_as_no:
         query, gallery = query.with_distractors_as_no(), gallery.with_distractors_as_no()
-    eye = Eye(engine.model, run.size, run.norm_mean, run.norm_std)
     train = _train_photographs(engine, settings)
     needs_train = not {"probe", "effect"} <= set(settings.skip) and (train.labels >= 0).any()
     embedding = eye.embed_files(train.paths) if needs_train else torch.empty(0, 1)
@@ -153,7 +157,7 @@ def _score(engine: ImageAMDEngine, run: Run, name: str, settings: Settings) -> d
     truth = truth_of(name, engine.model.attributes)
     photographs = [_test_photographs(engine, name, side) for side in ("query", "gallery")]
     scene = Scene(eye, photographs[0], photographs[1], train, embedding, truth, settings.seed)
-    parts = _parts(scene, settings, rates, (query, gallery), engine.normalize_feature)
+    parts = _parts(scene, settings, rates, (query, gallery), fitted)
     for part, make in parts.items():
         print(f"{part} ...", flush=True)
         record[part] = make()
@@ -174,7 +178,7 @@ def _parts(
     settings: Settings,
     rates: torch.Tensor,
     sides: tuple[DecomposedImages, DecomposedImages],
-    normalize: bool,
+    fitted: Callable[[], Reweighting],
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     if scene.truth is not None:
@@ -182,18 +186,23 @@ def _parts(
         found["effect"] = lambda: effect_record(effect_pairs(scene, settings.pairs))
     found["removal"] = lambda: removal_record(scene, settings.removal_pairs)
     found["sanity"] = lambda: sanity_record(scene, rates)
-    found["reweight"] = lambda: _reweighted(scene, sides, normalize)
+    found["reweight"] = lambda: _reweighted(scene, sides, fitted)
     return {part: make for part, make in found.items() if part not in settings.skip}
 
 
+def _fit_reweighting(engine: ImageAMDEngine, eye: Eye, settings: Settings) -> Reweighting:
+    train = decomposed(eye, _train_photographs(engine, settings), engine.normalize_feature)
+    interpreter = eye.interpreter
+    return fit_reweighting(train, get_distance(interpreter.metric), interpreter.form, device=eye.device)
+
+
 def _reweighted(
-    scene: Scene, sides: tuple[DecomposedImages, DecomposedImages], normalize: bool
+    scene: Scene, sides: tuple[DecomposedImages, DecomposedImages], fitted: Callable[[], Reweighting]
 ) -> dict[str, Any]:
     interpreter = scene.eye.interpreter
-    train = decomposed(scene.eye, scene.train, normalize)
     distance, names = get_distance(interpreter.metric), interpreter.attributes.attributes
     try:
-        return reweighting_record(train, *sides, distance, names, interpreter.form, scene.eye.device)
+        return reweighting_record(fitted(), *sides, distance, names, interpreter.form, scene.eye.device)
     except InputError as error:  # too few training identities; the other scores stand
         return {"not_scored": str(error)}
 

@@ -12,7 +12,7 @@ is, is always among the candidates and wins where nothing is better.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,14 @@ class Reweighting:
         strength: λ; 0 leaves every distance as it is.
         penalty: the one w was fitted with.
         held_out: mAP in percent of every candidate on held-out identities: (penalty, λ, mAP).
+        identities: how many training identities fitted the weights, and how many chose λ.
     """
 
     weights: Tensor
     strength: float = 0.0
     penalty: float = 0.0
-    held_out: tuple[tuple[float, float, float], ...] = field(default=())
+    held_out: tuple[tuple[float, float, float], ...] = ()
+    identities: tuple[int, int] = (0, 0)
 
     def factor(self, shares: Tensor) -> Tensor:
         """(…, M) shares -> (…), 1 + λ Σ w_k p_k, never below 0."""
@@ -60,6 +62,7 @@ class Reweighting:
             "strength": self.strength,
             "penalty": self.penalty,
             "weights": dict(zip(attributes, self.weights.tolist(), strict=True)),
+            "identities": dict(zip(("fit", "held_out"), self.identities, strict=True)),
             "held_out": [
                 {"penalty": penalty, "strength": strength, "mAP": score}
                 for penalty, strength, score in self.held_out
@@ -116,7 +119,8 @@ def fit_reweighting(
     values = [float(value or 0) for value in found]
     best = tried[int(np.argmax(values))]  # the first of the best: the smallest λ
     record = tuple((r.penalty, r.strength, v) for r, v in zip(tried, values, strict=True))
-    return Reweighting(best.weights, best.strength, best.penalty, record)
+    number = len(people) // HELD_OUT
+    return replace(best, held_out=record, identities=(len(people) - number, number))
 
 
 @torch.no_grad()
@@ -173,7 +177,7 @@ def gain(before: Retrieval, after: Retrieval) -> Mean:
 
 
 def reweighting_record(
-    train: DecomposedImages,
+    chosen: Reweighting,
     query: DecomposedImages,
     gallery: DecomposedImages,
     distance: PairwiseDistance,
@@ -181,18 +185,15 @@ def reweighting_record(
     form: str = "mean",
     device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
-    """Fit on training images, score on query and gallery: everything, JSON-ready and in percent.
+    """What was fitted, and its scores on query and gallery: everything, JSON-ready and in percent.
 
     ``rows`` are ``target``, ``reweighted`` and the ``gain`` of the second over the first; beside them
     ``gain_as_fitted``, what λ = 1 would have given whether or not held-out identities are for it.
     """
-    chosen = fit_reweighting(train, distance, form, device=device)
     tried = [Reweighting(chosen.weights), chosen, replace(chosen, strength=1.0)]
     before, after, fitted = score_reweightings(query, gallery, distance, tried, form, device)
-    held = len(torch.unique(train.pids)) // HELD_OUT
     return {
         **chosen.to_dict(attributes),
-        "identities": {"fit": len(torch.unique(train.pids)) - held, "held_out": held},
         "rows": {
             "target": {"values": before.percent(), "intervals": before.intervals()},
             "reweighted": {"values": after.percent(), "intervals": after.intervals()},
