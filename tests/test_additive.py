@@ -115,7 +115,7 @@ def taught():
     interpreter.train()
     for step in range(40):
         images, labels = squares(16, step)
-        loss = interpreter.head.loss(interpreter.target, images, labels)["recognition"]
+        loss = sum(interpreter.head.loss(interpreter.target, images, labels).values())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
