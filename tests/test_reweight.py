@@ -142,6 +142,16 @@ def test_no_gain_is_zero_and_the_distance_stays() -> None:
     assert record["rows"]["gain"]["intervals"]["mAP"] == [0.0, 0.0]
 
 
+def test_a_gain_that_may_be_luck_is_no_gain() -> None:
+    """Components that say nothing: some λ is a little better on the held-out, by chance."""
+    worn = clothed(30, 5, nuisance=1.0)
+    noise = torch.randn(len(worn), 3, 8, generator=torch.Generator().manual_seed(1))
+    chosen = fit_reweighting(DecomposedImages(worn.embedding, noise, worn.pids, worn.camids), EUCLIDEAN)
+    scores = [score for _, _, score in chosen.held_out]
+    assert max(scores) > scores[0]
+    assert chosen.strength == 0
+
+
 def test_labels_are_not_looked_at() -> None:
     plain = clothed(15, 4)
     labelled = DecomposedImages(

@@ -6,7 +6,8 @@ the interpreter. The weights are what shares add to the distance: the linear dis
 penalty on the shares, divided by the coefficient of log d (Fisher, *The use of multiple measurements
 in taxonomic problems*, 1936). It is fitted on training identities; the penalty and λ are those with
 the best mAP on other training identities, held out from the fit. λ = 0, which leaves the target as it
-is, is always among the candidates and wins where nothing is better.
+is, is always among the candidates and wins unless the gain over it is clear: its 95 % interval over the
+held-out identities must lie above 0.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def fit_reweighting(
         train: decomposed *training* images; their labels are not looked at.
         distance: what is decomposed.
         form: ``'mean'``, ``'sum'`` (both have the same shares) or ``'additive'``.
-        strengths: candidates for λ; 0 is added where it is missing, and wins ties.
+        strengths: candidates for λ; 0 is added where it is missing, and wins if none is clearly better.
         penalties: candidates for the penalty, relative to the mean variance of a share.
         device: where blocks are computed.
         memory: bytes the blocks may take together.
@@ -117,7 +118,9 @@ def fit_reweighting(
             "no held-out training identity has photographs under two cameras; re-weighting needs some"
         )
     values = [float(value or 0) for value in found]
-    best = tried[int(np.argmax(values))]  # the first of the best: the smallest λ
+    first = int(np.argmax(values))
+    interval = gain(scores[0], scores[first]).intervals[scores[0].names.index("mAP")]
+    best = tried[first if interval is not None and interval[0] > 0 else 0]
     record = tuple((r.penalty, r.strength, v) for r, v in zip(tried, values, strict=True))
     number = len(people) // HELD_OUT
     return replace(best, held_out=record, identities=(len(people) - number, number))
