@@ -87,15 +87,17 @@ def _adds_up(records: Sequence[Record]) -> tuple[str, list[Row]]:
         ("rank_correlation", "rank correlation with the target's distance, %"),
         ("ADRE", "ADRE, % (low is good)"),
         ("ADRE p95", "ADRE, 95th percentile, %"),
-        ("explained", "part of the distance that attributes make up, %"),
     ):
-        if all(score in record["interpreter"] for record in records):
-            rows.append((words, [*_own(records, score, 2), NONE, NONE]))
+        rows.append((words, [*_own(records, score, 2), NONE, NONE]))
+    if any(record["form"] == "additive" for record in records):  # the others leave no remainder
+        rows.append(("made up by attributes, %", [*_own(records, "explained"), NONE, NONE]))
     return "Does it add up?", rows
 
 
 def _own(records: Sequence[Record], score: str, digits: int = 1) -> list[str]:
-    return [cell(r["interpreter"][score], r["intervals"]["interpreter"][score], digits) for r in records]
+    return [
+        cell(r["interpreter"].get(score), r["intervals"]["interpreter"].get(score), digits) for r in records
+    ]
 
 
 def _named(records: Sequence[Record]) -> tuple[str, list[Row]]:
