@@ -118,7 +118,7 @@ def _placed(records: Sequence[Record]) -> tuple[str, list[Row]]:
     if not all(record.get("place") for record in records):
         return "", []
     rows = []
-    for title in (None, *records[0]["place"]["groups"]):
+    for title in (None, *records[0]["place"].get("groups", {})):
         each = [(r["place"] if title is None else r["place"]["groups"][title])["rows"] for r in records]
         chance = cell(each[0]["interpreter"]["values"]["area"])
         for score, words in (
@@ -128,7 +128,7 @@ def _placed(records: Sequence[Record]) -> tuple[str, list[Row]]:
         ):
             rows.append(_row(f"{words}, {'' if title is None else title + ', '}%", each, score, chance))
     first = [cell(r["place"]["own_region_first"]) for r in records]
-    chance = cell(records[0]["place"]["own_region_first_chance"])
+    chance = cell(records[0]["place"].get("own_region_first_chance"))
     rows.append(("maps densest in their own region, % of attributes", [*first, NONE, chance]))
     return "Does it look at the right place?", rows
 
@@ -142,7 +142,7 @@ def _effects(records: Sequence[Record]) -> tuple[str, list[Row]]:
     return "Does it say what would happen?", [
         _row("Spearman with the drop, within a pair", each, "spearman", "0.00", 2),
         _row("largest one right, %", each, "largest", cell(values["largest_chance"])),
-        _row("sign right, %", each, "signs", cell(values["signs_chance"])),
+        _row("sign right, %", each, "signs", cell(values.get("signs_chance"))),
         ("slope of drop on contribution (1 is right)", [*slopes, NONE, NONE]),
         _row("R² of that line", each, "r2", "0.00", 2),
     ]
