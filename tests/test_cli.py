@@ -21,6 +21,7 @@ from torchreid_amd.cli import main
 SMALL = (
     *("model.name", "osnet_x0_25", "model.pretrained", "False", "data.height", "64", "data.width", "32"),
     *("data.workers", "0", "train.batch_size", "4", "train.max_epoch", "1", "test.ranks", "[1]"),
+    *("amd.head", "amd"),
 )
 
 

@@ -87,7 +87,7 @@ def test_every_key_and_default_outside_amd_is_torchreids() -> None:
 
 def test_the_amd_node() -> None:
     assert flat(to_dict(get_default_config().amd)) == {
-        "head": "amd",
+        "head": "additive",
         "init": "target",
         "metric": "euclidean",
         "form": "",
@@ -171,6 +171,8 @@ def test_use_gpu_is_the_scripts_choice_where_it_makes_one(monkeypatch: pytest.Mo
 
 def test_amd_adapters() -> None:
     cfg = get_default_config()
+    assert amd_kwargs(cfg) == {"head": "additive", "metric": "euclidean", "form": ""}
+    merge(cfg, opts="amd.head amd".split())
     assert amd_kwargs(cfg) == {"head": "amd", "metric": "euclidean", "form": "", "init": "target"}
     merge(cfg, opts="amd.head attrimeter amd.attributes.set market1501".split())
     merge(cfg, opts="amd.form sum amd.metric cosine".split())

@@ -12,11 +12,12 @@ from tiny_market import write_tiny_market
 
 import torchreid_amd as amd
 from torchreid_amd import host
-from torchreid_amd.config import get_default_config, merge
+from torchreid_amd.config import engine_run_kwargs, get_default_config, merge
 from torchreid_amd.engine import ImageAMDEngine
 from torchreid_amd.errors import InputError
 from torchreid_amd.interpreter import Interpreter
 from torchreid_amd.losses import batch_pairs
+from torchreid_amd.run import load_run
 from torchreid_amd.train import build_datamanager, build_engine, train
 
 torchreid = host.torchreid()
@@ -43,6 +44,7 @@ def config(root: Path, save_dir: Path | str = "", *opts: Any) -> Any:
         "train.lr": 0.001,
         "train.print_freq": 1,
         "test.ranks": [1],
+        "amd.head": "amd",
     }
     merge(cfg, "", [str(x) for pair in pairs.items() for x in pair] + [str(o) for o in opts])
     return cfg
@@ -55,6 +57,24 @@ def engine_for(cfg: Any) -> ImageAMDEngine:
 
 def frozen_copy(interpreter: Interpreter) -> dict[str, torch.Tensor]:
     return {k: v.clone() for k, v in interpreter.target.state_dict().items()}
+
+
+def test_the_additive_head_trains_adds_up_and_resumes(root: Path, tmp_path: Path) -> None:
+    cfg = config(root, tmp_path / "run", "amd.head", "additive")
+    engine = engine_for(cfg)
+    before = frozen_copy(engine.model)
+    directions = engine.model.head.directions
+    assert not directions().any()
+    engine.run(**engine_run_kwargs(cfg))
+    assert directions().any() and engine.model.form == "additive"
+    assert directions.count == 2 * len(engine.train_loader) * cfg.train.batch_size
+    assert all(torch.equal(v, before[k]) for k, v in engine.model.target.state_dict().items())
+    scores = engine.scores["market1501_attr"].interpreter
+    assert scores["ADRE max"] < 1e-2 and scores["explained"] is not None
+    again = load_run(tmp_path / "run", tmp_path / "run" / "target.safetensors").interpreter
+    images = torch.randn(2, 3, 64, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(again(images).components, engine.model.eval()(images).components)
 
 
 def test_the_target_is_bit_identical_after_training(root: Path, tmp_path: Path) -> None:

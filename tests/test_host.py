@@ -15,6 +15,7 @@ from torch import nn
 
 import torchreid_amd as amd
 from torchreid_amd import host
+from torchreid_amd.config import activate, get_default_config
 from torchreid_amd.interpreted import InterpretedModel
 from torchreid_amd.interpreter import Decomposition
 
@@ -79,6 +80,12 @@ def build(name: str = "amd_osnet_x0_25", **kwargs: Any) -> InterpretedModel:
     return model
 
 
+def use_head_of_the_paper() -> None:
+    cfg = get_default_config()
+    cfg.amd.head = "amd"
+    activate(cfg)
+
+
 @pytest.mark.parametrize("name", ["osnet_x0_25", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1"])
 def test_factory_entry_gives_the_targets_embedding_bit_by_bit(name: str) -> None:
     model = build(f"amd_{name}").eval()
@@ -100,6 +107,7 @@ def test_its_state_is_the_targets_plus_the_heads() -> None:
 
 
 def test_a_plain_checkpoint_loads_and_the_head_follows() -> None:
+    use_head_of_the_paper()
     torch.manual_seed(5)
     plain = host.build_model("osnet_x0_25", num_classes=4)
     model = build()
@@ -120,6 +128,7 @@ def test_a_checkpoint_with_a_trained_head_keeps_it() -> None:
 
 
 def test_torchreids_own_loader_reads_a_plain_checkpoint(tmp_path: Path) -> None:
+    use_head_of_the_paper()
     plain = host.build_model("osnet_x0_25", num_classes=4)
     torch.save(plain.state_dict(), tmp_path / "plain.pth")
     model = nn.DataParallel(build()).module
@@ -134,6 +143,7 @@ import sys, warnings
 warnings.simplefilter("ignore")
 import torch, torchreid_amd as amd
 from torchreid_amd import host
+from torchreid_amd.config import activate, get_default_config
 package = host.torchreid()
 assert package.__file__.startswith(sys.argv[1]), package.__file__
 assert package.models.__name__ == "torchreid.models", package.models.__name__

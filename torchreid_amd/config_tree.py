@@ -102,7 +102,7 @@ def get_default_config() -> CfgNode:
 def _amd_defaults() -> dict[str, Any]:
     """The ``amd`` node: everything about the interpreter."""
     return {
-        "head": "amd",  # a registered head: amd, attrimeter
+        "head": "additive",  # a registered head: additive; amd and attrimeter, the paper's
         "init": "target",  # start of the head's own stages: target or fresh
         "metric": "euclidean",  # distance to decompose: euclidean (plain), squared_euclidean, cosine
         "form": "",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum; exact: additive; empty: the head's own
