@@ -10,6 +10,7 @@ the scoring took.
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 import time
@@ -41,11 +42,14 @@ def images(pids: Tensor, cameras: Tensor, people: Tensor, labels: Tensor, seed: 
     Distractors (identity 0) look like nobody, and nothing is known of them.
     """
     generator = torch.Generator().manual_seed(seed)
-    own = torch.randn(len(pids), people.shape[1], generator=generator)
-    embedding = torch.where(pids.unsqueeze(1) == 0, own, people[pids] + 0.8 * own)
-    components = torch.empty(len(pids), ATTRIBUTES, people.shape[1], dtype=torch.float16)
+    dimension = people.shape[1]
+    noise = math.sqrt(0.29 * math.sqrt(dimension) - 1)  # so that mAP is neither 0 nor 100 in any dimension
+    own = torch.randn(len(pids), dimension, generator=generator)
+    nobody = math.sqrt(1 + noise**2) * own
+    embedding = torch.where(pids.unsqueeze(1) == 0, nobody, people[pids] + noise * own)
+    components = torch.empty(len(pids), ATTRIBUTES, dimension, dtype=torch.float16)
     for k in range(ATTRIBUTES):
-        components[:, k] = embedding * (1 + 0.2 * torch.rand(people.shape[1], generator=generator))
+        components[:, k] = embedding * (1 + 0.2 * torch.rand(dimension, generator=generator))
     return DecomposedImages(embedding, components, pids, cameras, labels[pids])
 
 

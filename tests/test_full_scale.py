@@ -32,6 +32,7 @@ def score(real_file: Callable[[str], Path]) -> Callable[[int, int], dict[str, An
 
 def check(found: dict[str, Any], queries: int) -> None:
     assert found["pairs"]["all"] == queries * 15913
+    assert 15 < found["ours"]["mAP"] < 85  # neither all right nor all wrong
     for name, theirs in found["torchreid"].items():
         assert abs(found["ours"][name] - theirs) / 100 < 1e-6, name
     for name in ("X-mAP_e", "X-mAP_c"):
