@@ -1,8 +1,8 @@
 """An exact interpreter: what attributes are seen, times what they do to the embedding.
 
 Attribute k's component of an embedding is f_k = s_k w_k: how surely the person has it (s_k, read
-off the target's own feature maps by :class:`~torchreid_amd.heads.eye.Eye`, with a map of where, and
-off the embedding by a linear :class:`Readout`) times the direction in which it moves embeddings (w_k,
+off the target's own feature maps by :class:`~torchreid_amd.heads.eye.Eye`, with a map of where)
+times the direction in which it moves embeddings (w_k,
 :class:`~torchreid_amd.heads.directions.Directions`). The remainder
 f_0 = e − Σ_k f_k is what no attribute accounts for. Squared Euclidean distance and cosine being
 bilinear, contributions and remainder add up to the target's distance exactly, for every target.
@@ -23,31 +23,7 @@ from torchreid_amd.heads.eye import Eye, recognised
 from torchreid_amd.registry import register_head
 from torchreid_amd.targets.target import Target
 
-READOUT_PENALTY = 1.0  #: on the squared weights of an attribute's readout
 _RAREST = 20.0  #: a "yes" never weighs more than the square root of this
-
-
-class Readout(nn.Module):
-    """Log-odds of attributes as a linear function of the embedding.
-
-    Args:
-        embedding: D.
-        attributes: M.
-    """
-
-    def __init__(self, embedding: int, attributes: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(embedding, affine=False)
-        self.linear = nn.Linear(embedding, attributes)
-
-    def forward(self, embedding: Tensor) -> Tensor:
-        """(B, D) -> (B, M)."""
-        odds: Tensor = self.linear(self.norm(embedding))
-        return odds
-
-    def penalty(self) -> Tensor:
-        """What keeps it from learning identities by heart."""
-        return READOUT_PENALTY / 2 * self.linear.weight.square().sum() / len(self.linear.weight)
 
 
 @register_head(name="additive")
@@ -76,7 +52,6 @@ class AdditiveHead(nn.Module):
             embedding = target.tail(features).shape[1]
         self.sharpness = sharpness
         self.eye = Eye(attributes, [f.shape[1] for f in levels], width)
-        self.readout = Readout(embedding, attributes)
         self.directions = Directions(attributes, embedding)
 
     def decompose(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,12 +69,11 @@ class AdditiveHead(nn.Module):
             embedding = target.tail(features)
         scores = self.eye(levels)
         maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
-        odds = (recognised(scores) + self.readout(embedding)) / 2
-        strengths = torch.sigmoid(self.sharpness * odds)
+        strengths = torch.sigmoid(self.sharpness * recognised(scores))
         return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
 
     def loss(self, target: Target, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What eye and readout miss of the labels; the directions take note of the batch.
+        """What the eye misses of the labels; the directions take note of the batch.
 
         Args:
             target: the frozen target.
@@ -108,19 +82,11 @@ class AdditiveHead(nn.Module):
         """
         levels, features = target.levels(images)
         with torch.no_grad():
-            embedding = target.tail(features)
-            self.directions.update(labels, embedding)
-        return {
-            "recognition": self._error(recognised(self.eye(levels)), labels),
-            "readout": self._error(self.readout(embedding), labels) + self.readout.penalty(),
-        }
-
-    def _error(self, odds: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy over the known labels; a rare "yes" weighs more."""
+            self.directions.update(labels, target.tail(features))
         rates = self.directions.rates.float()
         weight = ((1 - rates) / rates.clamp_min(1e-3)).clamp(1, _RAREST).sqrt()
         known = (labels >= 0).float()
         each = functional.binary_cross_entropy_with_logits(
-            odds, labels.clamp_min(0).float(), pos_weight=weight, reduction="none"
+            recognised(self.eye(levels)), labels.clamp_min(0).float(), pos_weight=weight, reduction="none"
         )
-        return (each * known).sum() / known.sum().clamp_min(1)
+        return {"recognition": (each * known).sum() / known.sum().clamp_min(1)}
