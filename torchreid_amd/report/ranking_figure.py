@@ -13,7 +13,7 @@ from PIL import Image
 
 from torchreid_amd.report.overlay import thumbnail
 from torchreid_amd.report.sheet import COLOURS, FAINT, FRAMES, INK, Sheet, shorten, widest_aspect
-from torchreid_amd.report.words import match_words, metric_words, number, percent
+from torchreid_amd.report.words import match_words, metric_words, number, part, parts_sentence, weight
 
 if TYPE_CHECKING:
     from torchreid_amd.explanation import Explanation
@@ -50,11 +50,11 @@ def draw_ranking(r: Ranking, top: int = 3) -> Figure:
     row_height = 0.42 + PANEL + 0.32 + LINE * top + 0.2
     first = MARGIN + pitch + 0.2
     sheet = Sheet(max(first + per_row * pitch + MARGIN, 7.5), HEADER + rows * row_height + FOOTER)
-    reach = max((max(0.0, float(e.shares.max())) for e in r), default=1.0) or 1.0
+    reach = max((abs(weight(e, k)) for e in r for k in range(len(e.schema))), default=1.0) or 1.0
 
     sheet.text(MARGIN, 0.28, "Who is nearest, and what makes them different", 15, weight="bold")
     said = f"The nearest {len(r)} of {len(r.distances)}, by {metric_words(r.metric)}."
-    said += " Bars: share of what the attributes explain."
+    said += f" Bars: {parts_sentence(r)}."
     sheet.text(MARGIN, 0.62, said, 10, color=FAINT)
     sheet.text(MARGIN + column / 2, HEADER + 0.2, "query", 10, ha="center", weight="bold")
     _framed(sheet, MARGIN, HEADER + 0.42, column, query, INK, 1.5)
@@ -94,12 +94,11 @@ def _attributes(
 ) -> None:
     """Name, share and a small bar for each of the largest shares; full width is the largest of all."""
     for n, k in enumerate(e.order()[:count]):
-        y, share = top + n * LINE, float(e.shares[k])
-        said = percent(share)
+        y = top + n * LINE
         sheet.text(left, y, shorten(e.schema.say(e.attributes[k]), 7.5, column - 0.38), 7.5)
-        sheet.text(left + column, y, said, 7.5, ha="right", color=FAINT)
+        sheet.text(left + column, y, part(e, k), 7.5, ha="right", color=FAINT)
         axes = sheet.axes(left, y + 0.15, column, 0.06, label="share")
-        axes.barh(0, max(share, 0.0), color=COLOURS[int(e.exclusive[k])])
+        axes.barh(0, abs(weight(e, k)), color=COLOURS[int(e.exclusive[k])])
         axes.set(xlim=(0, reach), xticks=[], yticks=[], facecolor="#eceff1")
         axes.margins(y=0)
         axes.spines[:].set_visible(False)

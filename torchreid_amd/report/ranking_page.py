@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from torchreid_amd.report.overlay import Scale, shared_scale
 from torchreid_amd.report.page import page, photo, scale_bar
 from torchreid_amd.report.pair_page import map_button, map_data
-from torchreid_amd.report.words import match_words, metric_words, number, percent, residual_sentence
+from torchreid_amd.report.words import (
+    match_words,
+    metric_words,
+    number,
+    part,
+    part_heading,
+    parts_sentence,
+    residual_sentence,
+    weight,
+)
 
 if TYPE_CHECKING:
     from torchreid_amd.explanation import Explanation
@@ -46,7 +55,7 @@ def ranking_page(r: Ranking, top: int = 3) -> str:
         top: attributes named on each card; a fold-out table holds all of them.
     """
     scale = shared_scale(m[e.order()[: max(top, 1)]] for e in r for m in e.attention)
-    reach = max((float(e.shares.max()) for e in r), default=1.0)
+    reach = max((abs(weight(e, k)) for e in r for k in range(len(e.schema))), default=1.0)
     cards = "".join(
         _card(e, n, same, scale, top, reach) for n, (e, same) in enumerate(zip(r, r.matches, strict=True), 1)
     )
@@ -54,7 +63,7 @@ def ranking_page(r: Ranking, top: int = 3) -> str:
     body = (
         "<h1>Who is nearest, and what makes them different</h1>"
         f'<p class="lead">The nearest {len(r)} of {len(r.distances)}, by {escape(metric_words(r.metric))}. '
-        f"Percentages are shares of what the attributes explain.</p>{_key(r)}"
+        f"Percentages are {parts_sentence(r)}.</p>{_key(r)}"
         '<div class="ranking"><section class="query" aria-label="query"><figure>'
         f"{photo(r.query, 'query photograph', 'map-query')}</figure><div>"
         f'<p class="faint name"><strong>query</strong> {escape(_file(r.query_name, "query"))}</p>'
@@ -72,18 +81,17 @@ def _card(e: Explanation, rank: int, same: bool | None, scale: Scale, top: int, 
     order, on = e.order(), ("map-query", f"map-{rank}")
     items = []
     for k in order[:top]:
-        share = float(e.shares[k])
-        said = f"rank {rank}, {e.schema.say(e.attributes[k])}: {percent(share)}"
+        said = f"rank {rank}, {e.schema.say(e.attributes[k])}: {part(e, k)}"
         button = map_button(e, k, (map_data(e, 0, k, scale), map_data(e, 1, k, scale)), on, said)
-        width = max(0.0, share) / reach if reach > 0 else 0.0
+        width = abs(weight(e, k)) / reach if reach > 0 else 0.0
         items.append(
-            f'<li><div class="row">{button}<span>{percent(share)}</span></div><span class="track full">'
+            f'<li><div class="row">{button}<span>{part(e, k)}</span></div><span class="track full">'
             f'<b class="k{int(e.exclusive[k])}" style="left:0;width:{width:.2%}"></b></span></li>'
         )
     rows = "".join(
         f'<tr><th scope="row">{escape(e.schema.say(e.attributes[k]))}</th>'
         f'<td class="n">{number(float(e.contributions[k]))}</td>'
-        f'<td class="n">{percent(float(e.shares[k]))}</td></tr>'
+        f'<td class="n">{part(e, k)}</td></tr>'
         for k in order
     )
     kind = {True: " same", False: " other", None: ""}[same]
@@ -95,7 +103,8 @@ def _card(e: Explanation, rank: int, same: bool | None, scale: Scale, top: int, 
         f"<ol>{''.join(items)}</ol><details><summary>all {len(order)} attributes</summary>"
         f"<p>{escape(residual_sentence(e))}</p><table><thead><tr>"
         '<th scope="col">attribute</th><th scope="col" class="n">adds</th>'
-        f'<th scope="col" class="n">share</th></tr></thead><tbody>{rows}</tbody></table></details></li>'
+        f'<th scope="col" class="n">{part_heading(e)}</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></details></li>"
     )
 
 

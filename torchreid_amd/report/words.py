@@ -85,11 +85,22 @@ def label_words(e: Explanation, k: int) -> str:
     return ", ".join(f"{n}: {e.schema.say(attribute, v == 1)}" for n, v in known)
 
 
-def part(e: Explanation, k: int) -> str:
+def weight(e: Explanation, k: int) -> float:
     """What attribute k makes up: its share, or, of an exact decomposition, its part of the distance."""
     if e.remainder is None:
-        return percent(float(e.shares[k]))
-    return percent(float(e.contributions[k]) / e.distance) if e.distance else percent(0.0)
+        return float(e.shares[k])
+    return float(e.contributions[k]) / e.distance if e.distance else 0.0
+
+
+def part(e: Explanation, k: int) -> str:
+    """:func:`weight` as a percentage."""
+    return percent(weight(e, k))
+
+
+def parts_sentence(r: Ranking) -> str:
+    """What the percentages of a ranking are."""
+    exact = any(e.remainder is not None for e in r)
+    return "parts of the distance" if exact else "shares of what the attributes explain"
 
 
 def part_heading(e: Explanation) -> str:
@@ -124,7 +135,7 @@ def pair_summary(e: Explanation, top: int = 3) -> str:
 
 def top_words(e: Explanation, top: int = 3) -> str:
     """The largest shares in a few words: "red upper body 21 %, hat 12 %"."""
-    return ", ".join(f"{e.schema.say(a)} {percent(share)}" for a, _, share in e.top(top))
+    return ", ".join(f"{e.schema.say(e.attributes[k])} {part(e, k)}" for k in e.order()[:top])
 
 
 def match_words(same: bool | None) -> str:
