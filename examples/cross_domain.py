@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the two data sets",
     )
     parser.add_argument("--seeds", type=int, default=3, help="interpreters of each target (default: 3)")
-    parser.add_argument("--config-file", default=str(HERE / "quickstart.yaml"), help="of the interpreters")
+    parser.add_argument("--config-file", default=str(HERE / "amd.yaml"), help="of the interpreters")
     parser.add_argument(
         "--target",
         action="append",

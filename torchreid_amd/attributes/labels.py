@@ -246,7 +246,7 @@ def _own_table(name: str, root: str | os.PathLike[str], split: str) -> Attribute
     if reader is None:
         raise InputError(
             f"data set {name!r} has no attribute labels of its own; give a table with amd.attributes.file, "
-            f"or use one of {', '.join(datasets.list('*_attr')) or 'the *_attr data sets'}"
+            f"or use one of {', '.join(datasets.list('*_attr*')) or 'the *_attr data sets'}"
         )
     tables: list[AttributeTable] = [
         reader(root, s) for s in (("train", "test") if split == "all" else (split,))

@@ -135,5 +135,5 @@ def schema_of(cfg: Any) -> AttributeSchema:
         return read_table(cfg.amd.attributes.file, cfg.amd.attributes.schema or None).schema
     raise InputError(
         f"no attributes are known for {', '.join(cfg.data.sources)}; give a table with amd.attributes.file, "
-        f"a set with amd.attributes.set, or use one of {', '.join(datasets.list('*_attr'))}"
+        f"a set with amd.attributes.set, or use one of {', '.join(datasets.list('*_attr*'))}"
     )
