@@ -8,10 +8,11 @@ from torch import nn
 
 from torchreid_amd import create_interpreter, host
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.contributions import shares_of
 from torchreid_amd.distances import DISTANCES, get_distance
 from torchreid_amd.errors import InputError
 from torchreid_amd.heads import phi
-from torchreid_amd.interpreter import Decomposition, Interpreter, shares_of
+from torchreid_amd.interpreter import Decomposition, Interpreter
 from torchreid_amd.registry import attribute_sets, list_heads
 from torchreid_amd.targets import AveragePoolTail, Target
 

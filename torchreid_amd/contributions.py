@@ -76,10 +76,11 @@ def contributions_between(
     return inner * scale.unsqueeze(-1), (rest * delta).sum(-1) * scale
 
 
+@torch.no_grad()
 def contributions_matrix(
     distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Contributions of each against each, by matrix products.
+    """Contributions of each against each, by matrix products; without gradients.
 
     Args:
         distance: what is decomposed.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchreid_amd import host
 from torchreid_amd.attributes.manager import ManagerLabels
 from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs
+from torchreid_amd.contributions import shares_of
 from torchreid_amd.distances import get_distance
 from torchreid_amd.errors import InputError
 from torchreid_amd.evaluation import (
@@ -20,7 +21,7 @@ from torchreid_amd.evaluation import (
     score_table,
 )
 from torchreid_amd.interpreted import InterpretedModel
-from torchreid_amd.interpreter import Interpreter, shares_of
+from torchreid_amd.interpreter import Interpreter
 from torchreid_amd.losses import batch_pairs
 from torchreid_amd.progress import save_engine_run, write_progress
 from torchreid_amd.registry import losses

@@ -14,15 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.contributions import FORMS, check_form, contributions_between, shares_of
+from torchreid_amd.contributions import check_form, contributions_between, shares_of
 from torchreid_amd.distances import get_distance
 from torchreid_amd.errors import InputError
 from torchreid_amd.heads import heads
 from torchreid_amd.registry import attribute_sets
 from torchreid_amd.targets import Target, build_target
 from torchreid_amd.targets.tail import principal
-
-__all__ = ["FORMS", "Comparison", "Decomposition", "Interpreter", "create_interpreter", "shares_of"]
 
 
 @dataclass(frozen=True)

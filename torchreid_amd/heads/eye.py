@@ -70,10 +70,8 @@ class Eye(nn.Module):
         rows, columns = levels[0].shape[2:]
         part = max(1, round(rows / GRID))
         grid = math.ceil(rows / part), math.ceil(columns / part)
-        seen = torch.stack([resized(look(f), grid) for look, f in zip(self.looks, levels, strict=True)]).sum(
-            0
-        )
-        scores: Tensor = self.score(self.merged(seen))
+        looks = [resized(look(f), grid) for look, f in zip(self.looks, levels, strict=True)]
+        scores: Tensor = self.score(self.merged(torch.stack(looks).sum(0)))
         return scores
 
 

@@ -130,7 +130,7 @@ def pair_summary(e: Explanation, top: int = 3) -> str:
         said = [attribute_sentence(e, k, first=not n) for n, k in enumerate(e.order()[:top])]
         even = f"; an even split would give each {percent(1 / len(e.schema))}"
         middle = f"{', '.join(said)}{even if e.remainder is None else ''}."
-    return " ".join(part for part in (names, distance_sentence(e), middle, residual_sentence(e)) if part)
+    return " ".join(filter(None, (names, distance_sentence(e), middle, residual_sentence(e))))
 
 
 def top_words(e: Explanation, top: int = 3) -> str:
