@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--save-dir", default="log/target", help="where to write (default: log/target)")
     parser.add_argument("--model", default="osnet_x0_25", help="a torchreid model (default: osnet_x0_25)")
     parser.add_argument("--dataset", default="synthetic_attr", help="training and test data")
+    parser.add_argument("--lr", type=float, default=0.003, help="at first; then two thirds (default: 0.003)")
     parser.add_argument("--warm-up", type=int, default=7, help="epochs without triplets (default: 7)")
     parser.add_argument("--epochs", type=int, default=24, help="epochs with them (default: 24)")
     args = parser.parse_args()
@@ -73,8 +74,8 @@ def main() -> None:
     model = model.to("cuda" if USE_GPU else "cpu", memory_format=torch.channels_last)  # quicker on a CPU
     # From random weights the hardest triplets pull all embeddings into one point, so the
     # identities are learnt first, without triplets.
-    run(args, model, "RandomSampler", epochs=args.warm_up, lr=0.003, weight_t=0)
-    run(args, model, "RandomIdentitySampler", epochs=args.epochs, lr=0.002, weight_t=1)
+    run(args, model, "RandomSampler", epochs=args.warm_up, lr=args.lr, weight_t=0)
+    run(args, model, "RandomIdentitySampler", epochs=args.epochs, lr=args.lr * 2 / 3, weight_t=1)
     write_checkpoint(weights, model.state_dict())
     print(f"Written: {weights}")
 

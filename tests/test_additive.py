@@ -1,5 +1,7 @@
 """The exact decomposition: its arithmetic, its head, and what it says in reports."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torchreid_amd import create_interpreter, host
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.contributions import contributions_between, contributions_matrix, shares_of
 from torchreid_amd.distances import DISTANCES
+from torchreid_amd.errors import InputError
 from torchreid_amd.heads.directions import Directions
 from torchreid_amd.heads.eye import recognised
 from torchreid_amd.interpreter import Decomposition
@@ -199,3 +202,105 @@ def test_normalised_embeddings_stay_exact(taught):
     pair = interpreter.compare(out[[0, 1]], out[[2, 3]])
     assert (pair.residual.abs() <= 1e-5 * pair.distance).all()
     torch.testing.assert_close(pair.distance, (out.embedding[:2] - out.embedding[2:]).norm(dim=1))
+
+
+PAIRED = AttributeSchema("paired", ("a", "b", "c", "d"), groups={"colour": ("b", "d")})
+
+
+def grafted(schema=PAIRED, **options):
+    torch.manual_seed(0)
+    return create_interpreter(host.build_model("osnet_x0_25", num_classes=3), "additive", schema, **options)
+
+
+def test_strengths_of_a_group_compete_with_none_of_them():
+    head = grafted(sharpness=2.0, readout=0.0).eval().head
+    odds = torch.randn(5, 4, generator=torch.Generator().manual_seed(1)) * 3
+    embedding = torch.randn(5, 512)
+    strengths = head.strengths(odds, embedding)
+    for row, found in zip((2 * odds).tolist(), strengths.tolist(), strict=True):
+        e = [math.exp(x) for x in row]
+        whole = 1 + e[1] + e[3]
+        assert found == pytest.approx([e[0] / (1 + e[0]), e[1] / whole, e[2] / (1 + e[2]), e[3] / whole])
+    alone = grafted(sharpness=2.0, readout=0.0, groups=[]).eval().head.strengths(odds, embedding)
+    torch.testing.assert_close(alone, torch.sigmoid(2 * odds))
+    assert torch.isfinite(head.strengths(torch.full((1, 4), 500.0), embedding[:1])).all()
+
+
+def test_the_readout_adds_its_log_odds():
+    head = grafted(THREE, sharpness=1.0, readout=0.5).eval().head
+    with torch.no_grad():
+        head.readout.bias.copy_(torch.tensor([0.5, 0.8, 7.0]))
+        strengths = head.strengths(torch.tensor([[1.0, 1.0, 1.0]]), torch.zeros(1, 512))[0]
+    read = [0.0, math.log(0.8 / 0.2), math.log(0.999 / 0.001)]
+    wanted = [1 / (1 + math.exp(-1 - 0.5 * r)) for r in read]
+    assert strengths.tolist() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_the_readout_becomes_ridge_regression():
+    """Trained to the end on one batch it is the closed form, on embeddings of variance 1."""
+    interpreter = grafted(THREE).train()
+    interpreter.head.eye.eval()
+    images, labels = squares(24, 5)
+    labels[:, 2] = 1 - labels[:, 0]
+    readout = interpreter.head.readout
+    optimizer = torch.optim.LBFGS(readout.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = interpreter.head.loss(interpreter.target, images, labels)["readout"]
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    with torch.no_grad():
+        embedding = interpreter.target(images).double()
+        scaled = (embedding - embedding.mean(0)) / (embedding.var(0, unbiased=False) + 1e-5).sqrt()
+        apart = labels.double() - labels.double().mean(0)
+        square = scaled.T @ scaled + 2.0 * 24 * torch.eye(512, dtype=torch.float64)
+        slow = torch.linalg.solve(square, scaled.T @ apart)
+        torch.testing.assert_close(readout.weight.double(), slow.T, atol=2e-4, rtol=0)
+        torch.testing.assert_close(readout.bias.double(), labels.double().mean(0), atol=2e-3, rtol=0)
+
+
+def test_places_where_an_attribute_is_usually_seen_are_favoured():
+    eye = grafted().head.eye.eval()
+    levels = [torch.zeros(1, look[0].num_features, 32, 16) for look in eye.looks]
+    before = eye(levels).detach()
+    scores = torch.full((2, 4, 32, 16), -9.0)
+    scores[0, 1, 5, 5] = scores[1, 3, 20, 8] = 9.0
+    labels = torch.tensor([[0, 1, 0, 0], [0, 0, 0, 1]])
+    for _ in range(400):
+        eye.remember(scores, labels)
+    change = eye(levels).detach() - before
+    assert not change[0, [0, 2]].any()  # nobody had them
+    torch.testing.assert_close(change[0, 1], change[0, 3])  # they exclude each other and share their places
+    assert change[0, 1, 5, 5] == pytest.approx(0, abs=1e-5) == change[0, 1, 20, 8]
+    assert change[0, 1, 0, 0] == pytest.approx(math.log(0.02), abs=1e-3)
+    plain = grafted(places=False).head.eye.eval()
+    one = plain(levels)
+    plain.remember(scores, labels)
+    torch.testing.assert_close(plain(levels), one)
+
+
+def test_unknown_labels_teach_nothing():
+    interpreter = grafted()
+    images, _ = squares(6, 3)
+    labels = torch.ones(6, 4, dtype=torch.int64)
+    labels[:, 1:] = -1
+    sum(interpreter.head.loss(interpreter.target, images, labels).values()).backward()
+    for weight in (interpreter.head.eye.score.weight, interpreter.head.readout.weight):
+        assert weight.grad[0].any() and not weight.grad[1:].any()
+
+
+def test_fewer_levels_are_the_coarsest():
+    all_of_them, one = grafted(), grafted(levels=1)
+    images = torch.zeros(1, 3, 128, 64)
+    shapes = [f.shape for f in all_of_them.target.levels(images)[0]]
+    assert len(all_of_them.head.eye.looks) == len(shapes) > 1 == len(one.head.eye.looks)
+    assert one(images).maps.shape[2:] == shapes[-1][2:]
+
+
+@pytest.mark.parametrize("option", [{"levels": -1}, {"readout": -0.5}, {"penalty": 0.0}])
+def test_senseless_options_are_refused(option):
+    with pytest.raises(InputError, match=f"{next(iter(option))}={next(iter(option.values()))}"):
+        grafted(**option)

@@ -91,6 +91,11 @@ def test_the_amd_node() -> None:
         "init": "target",
         "metric": "euclidean",
         "form": "",
+        "additive.levels": 0,
+        "additive.groups": True,
+        "additive.places": True,
+        "additive.readout": 0.5,
+        "additive.penalty": 0.03,
         "attributes.set": "",
         "attributes.file": "",
         "attributes.schema": "",
@@ -171,7 +176,10 @@ def test_use_gpu_is_the_scripts_choice_where_it_makes_one(monkeypatch: pytest.Mo
 
 def test_amd_adapters() -> None:
     cfg = get_default_config()
-    assert amd_kwargs(cfg) == {"head": "additive", "metric": "euclidean", "form": ""}
+    own = {"levels": 0, "places": True, "readout": 0.5, "penalty": 0.03}
+    assert amd_kwargs(cfg) == {"head": "additive", "metric": "euclidean", "form": "", **own}
+    merge(cfg, opts="amd.additive.groups False amd.additive.readout 0.0".split())
+    assert amd_kwargs(cfg)["groups"] == [] and amd_kwargs(cfg)["readout"] == 0.0
     merge(cfg, opts="amd.head amd".split())
     assert amd_kwargs(cfg) == {"head": "amd", "metric": "euclidean", "form": "", "init": "target"}
     merge(cfg, opts="amd.head attrimeter amd.attributes.set market1501".split())

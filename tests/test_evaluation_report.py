@@ -75,6 +75,7 @@ def test_a_perfect_interpreter_scores_hundred_everywhere(perfect: dict[str, Any]
     assert place["rows"]["interpreter"]["values"] == pytest.approx(
         {"pointing": 100, "relevance_mass": 100, "rank_accuracy": 100, "area": (25 + 25 + 25 + 50) / 4}
     )
+    assert place["rows"]["average map"]["values"]["pointing"] == pytest.approx(100)
     assert place["own_region_first"] == 100 and 25 <= place["own_region_first_chance"] < 50
     assert place["groups"]["colours"]["rows"]["interpreter"]["values"]["pointing"] == 100
     effect = perfect["effect"]["rows"]["interpreter"]["values"]
@@ -97,9 +98,10 @@ def test_sanity_tells_the_perfect_interpreter_from_its_variants(perfect: dict[st
     assert list(rows) == ["trained", "shuffled labels", "randomised target", "randomised interpreter"]
     assert {name: row["fell"] for name, row in rows["trained"].items()} == {
         "X-mAP_e": False,
-        "pointing": False,
+        "pointing": True,  # things are at the same place in every photograph: one map for all is as good
         "spearman": False,
     }
+    assert rows["trained"]["pointing"]["value"] == rows["trained"]["pointing"]["chance"] == pytest.approx(100)
     assert rows["shuffled labels"]["X-mAP_e"]["value"] < 80
     assert rows["shuffled labels"]["pointing"]["fell"] is True
     assert perfect["sanity"]["stability"]["values"]["moved"] < 15

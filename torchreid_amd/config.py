@@ -124,16 +124,22 @@ def engine_run_kwargs(cfg: CfgNode) -> dict[str, Any]:
 def amd_kwargs(cfg: CfgNode) -> dict[str, Any]:
     """Keywords of :func:`torchreid_amd.create_interpreter` beside the target.
 
-    ``attributes`` is there only where ``amd.attributes.set`` names a set, and ``init`` only for
-    the ``amd`` head, which alone takes it.
+    ``attributes`` is there only where ``amd.attributes.set`` names a set, ``init`` only for the
+    ``amd`` head and the node ``amd.additive`` only for the ``additive`` head, which alone take it.
     """
     amd = cfg.amd
+    options: dict[str, Any] = {}
+    if amd.head == "amd":
+        options = {"init": amd.init}
+    if amd.head == "additive":
+        options = {k: v for k, v in amd.additive.items() if k != "groups"}
+        options |= {} if amd.additive.groups else {"groups": []}
     return {
         "head": amd.head,
         **({"attributes": amd.attributes.set} if amd.attributes.set else {}),
         "metric": amd.metric,
         "form": amd.form,
-        **({"init": amd.init} if amd.head == "amd" else {}),
+        **options,
     }
 
 

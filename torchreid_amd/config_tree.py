@@ -106,6 +106,13 @@ def _amd_defaults() -> dict[str, Any]:
         "init": "target",  # start of the head's own stages: target or fresh
         "metric": "euclidean",  # distance to decompose: euclidean (plain), squared_euclidean, cosine
         "form": "",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum; exact: additive; empty: the head's own
+        "additive": {  # of the head of that name
+            "levels": 0,  # how many of the target's maps it sees, the coarsest of them; 0: all
+            "groups": True,  # attributes that exclude each other compete
+            "places": True,  # places where an attribute is usually seen are favoured
+            "readout": 0.5,  # weight of what the embedding shows beside what its eye sees; 0: nothing
+            "penalty": 0.03,  # of the regression of embeddings on attributes
+        },
         "attributes": {
             "set": "",  # a registered attribute set; empty: the one of the sources
             "file": "",  # your own labels: .csv, .json or .h5

@@ -6,6 +6,7 @@ p_k = d_k / Σ_l d_l.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -197,8 +198,10 @@ def create_interpreter(
     schema = attribute_sets[attributes]() if isinstance(attributes, str) else attributes
     cut = build_target(target, name=name)
     make = heads[head]
+    wanted = inspect.signature(make).parameters
+    given = {"groups": schema.group_indices()} if "groups" in wanted else {}
     try:
-        grafted = make(cut, len(schema), feature_channels(cut), **head_options)
+        grafted = make(cut, len(schema), feature_channels(cut), **(given | head_options))
     except TypeError as error:
         raise InputError(f"head {head!r} does not take these options: {error}") from None
     interpreter = Interpreter(cut, grafted, schema, metric, form)

@@ -21,7 +21,7 @@ _SANE = ("score", "chance", "")
 TITLES = {"interpreter": "interpreter", "probe": "linear probes", "prior": "image-free prior"}
 TITLES |= {"random": "random order", "count": "attributes in the group", "area": "area of the region"}
 TITLES |= {"regression": "linear regression", "occlusion": "region occluded", "activation": "activation map"}
-TITLES |= {"average place": "average place in training"}
+TITLES |= {"average place": "average place in training", "average map": "its own average map"}
 
 
 def report_table(record: Mapping[str, Any]) -> str:

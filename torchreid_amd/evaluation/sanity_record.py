@@ -26,7 +26,7 @@ from torchreid_amd.evaluation.scene import Scene, decomposed, effect_pairs, plac
 QUERIES, GALLERY, IMAGES, PAIRS = 120, 240, 120, 60  #: sample sizes
 CHANCE = {
     "X-mAP_e": "image-free prior",
-    "pointing": "area of the region",
+    "pointing": "area of the region, or the average map of the same interpreter",
     "spearman": "number of attributes in the group",
 }
 
@@ -37,8 +37,9 @@ def sanity_record(scene: Scene, rates: torch.Tensor) -> dict[str, Any]:
     ``chance`` says what a score is held against. ``rows`` hold for the interpreter itself and for
     each variant ``X-mAP_e``, ``pointing`` and ``spearman`` with ``value``, ``interval``, ``chance``
     and ``fell``: whether the score is no better than what needs no interpreter. That is the
-    image-free prior for X-mAP_e (or a random order, where that is better), the area for pointing,
-    and counting attributes for the effects. Shuffled labels are those of other people for X-mAP_e,
+    image-free prior for X-mAP_e (or a random order, where that is better), for pointing the area (or
+    one map for all images, the average of that interpreter's own, where that is better), and
+    counting attributes for the effects. Shuffled labels are those of other people for X-mAP_e,
     those of other attributes else.
 
     Args:
@@ -104,9 +105,11 @@ def _placed_and_effective(
 
 
 def _pointing(scene: Scene, images: Photographs, eye: Eye, order: Sequence[int] | None) -> dict[str, Any]:
-    scores = place_scores(scene, images, eye, order, baselines=False)["interpreter"]
-    values, intervals = scores.percent(), scores.intervals()
-    return _row(values["pointing"], intervals["pointing"], values["area"])
+    scores = place_scores(scene, images, eye, order, baselines=False)
+    own, average = scores["interpreter"], scores["average map"].percent()["pointing"]
+    values, intervals = own.percent(), own.intervals()
+    guesses = [v for v in (values["area"], average) if v is not None]
+    return _row(values["pointing"], intervals["pointing"], max(guesses, default=None))
 
 
 def _effective(effects: Sequence[PairEffect]) -> dict[str, Any]:

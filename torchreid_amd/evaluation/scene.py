@@ -103,28 +103,35 @@ def place_scores(
     order: Sequence[int] | None = None,
     baselines: bool = True,
 ) -> dict[str, PlaceScores]:
-    """Scores of place of the interpreter's maps, the activation map and the average place.
+    """Scores of place of the interpreter's maps, the activation map and two average places.
+
+    ``average map`` is the mean over these images of the interpreter's own maps, each of them scaled to
+    a sum of 1: what can be had without looking at the image. ``average place`` is the mean of true
+    regions in training.
 
     Args:
         scene: with a truth.
         photographs: which.
         eye: of another interpreter than the scene's.
         order: exchanges the maps of attributes, for sanity.
-        baselines: whether the other two are wanted.
+        baselines: whether activation map and average place are wanted.
     """
     assert scene.truth is not None
     eye = eye or scene.eye
     count = len(eye.interpreter.attributes)
-    names = ["interpreter", *(["average place", "activation map"] if baselines else [])]
+    names = ["interpreter", "average map", *(["average place", "activation map"] if baselines else [])]
     scores = {name: PlaceScores(count) for name in names}
+    average_map, seen = torch.zeros(()), []
     for start in range(0, len(photographs), BATCH):
         paths = photographs.paths[start : start + BATCH]
         images = eye.read(paths)
         out: Decomposition = eye.decompose(images)
+        average_map = average_map + (out.maps / out.maps.sum((2, 3), keepdim=True)).sum(0).cpu()
         plain = plain_activation(eye.interpreter.target, images).cpu() if baselines else None
         for row, path in enumerate(paths):
             regions = torch.from_numpy(scene.truth.regions(path))
             size, pid = regions.shape[1:], int(photographs.pids[start + row])
+            seen.append((regions, pid))
             maps = out.maps[row].cpu() if order is None else out.maps[row].cpu()[list(order)]
             scores["interpreter"].update(at_size(maps, size), regions, pid)
             if plain is not None:
@@ -133,6 +140,9 @@ def place_scores(
                 average = scene.average_place
                 if average is not None and average.shape[1:] == size:
                     scores["average place"].update(average.float(), regions, pid)
+    for regions, pid in seen:
+        maps = average_map if order is None else average_map[list(order)]
+        scores["average map"].update(at_size(maps, regions.shape[1:]), regions, pid)
     return scores
 
 

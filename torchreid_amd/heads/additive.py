@@ -1,8 +1,8 @@
 """An exact interpreter: what attributes are seen, times what they do to the embedding.
 
 Attribute k's component of an embedding is f_k = s_k w_k: how surely the person has it (s_k, read
-off the target's own feature maps by :class:`~torchreid_amd.heads.eye.Eye`, with a map of where)
-times the direction in which it moves embeddings (w_k,
+off the target's own feature maps by :class:`~torchreid_amd.heads.eye.Eye`, with a map of where, and
+off the embedding by a ridge regression) times the direction in which it moves embeddings (w_k,
 :class:`~torchreid_amd.heads.directions.Directions`). The remainder
 f_0 = e − Σ_k f_k is what no attribute accounts for. Squared Euclidean distance and cosine being
 bilinear, contributions and remainder add up to the target's distance exactly, for every target.
@@ -14,16 +14,21 @@ Decomposition for Visual Explanation*, ECCV 2018 (an embedding as a sum of them)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from torchreid_amd.errors import InputError
 from torchreid_amd.heads.directions import Directions
 from torchreid_amd.heads.eye import Eye, recognised
 from torchreid_amd.registry import register_head
 from torchreid_amd.targets.target import Target
 
 _RAREST = 20.0  #: a "yes" never weighs more than the square root of this
+_READ = 0.001, 0.999  #: bounds of the probabilities that are read off an embedding
+_SHRINKAGE = 2.0  #: on the squared weights of the readout, for features of variance 1
 
 
 @register_head(name="additive")
@@ -38,21 +43,51 @@ class AdditiveHead(nn.Module):
         channels: C of the target's principal feature map.
         width: channels inside the network that recognises attributes.
         sharpness: factor of the log-odds before a strength s_k = sigmoid is taken of them.
+        penalty: of the ridge regression, see :class:`~torchreid_amd.heads.directions.Directions`.
+        levels: how many of the target's maps the eye sees, the coarsest of them; 0 for all.
+        places: whether places where an attribute is usually seen are favoured.
+        readout: weight of the log-odds that the embedding itself shows beside those of the eye.
+        groups: positions of attributes that exclude each other; the strengths of a group come from
+            one softmax over its attributes and "none of them".
+
+    Raises:
+        InputError: ``levels`` or ``readout`` is negative, or ``penalty`` not above 0.
     """
 
     form = "additive"  #: of the decomposition: contributions are inner products
 
     def __init__(
-        self, target: Target, attributes: int, channels: int, width: int = 64, sharpness: float = 3.0
+        self,
+        target: Target,
+        attributes: int,
+        channels: int,
+        width: int = 64,
+        sharpness: float = 3.0,
+        penalty: float = 0.03,
+        levels: int = 0,
+        places: bool = True,
+        readout: float = 0.5,
+        groups: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
+        if levels < 0 or readout < 0 or penalty <= 0:
+            raise InputError(
+                f"head 'additive' was given levels={levels}, readout={readout}, penalty={penalty}; "
+                "expected levels >= 0, readout >= 0 and penalty > 0"
+            )
         device = next((p.device for p in target.parameters()), torch.device("cpu"))
-        levels, features = target.levels(torch.zeros(2, 3, *target.size, device=device))
+        maps, features = target.levels(torch.zeros(2, 3, *target.size, device=device))
         with torch.no_grad():
             embedding = target.tail(features).shape[1]
-        self.sharpness = sharpness
-        self.eye = Eye(attributes, [f.shape[1] for f in levels], width)
-        self.directions = Directions(attributes, embedding)
+        self.sharpness, self.levels, self.weight = sharpness, levels, readout
+        same = torch.eye(attributes, dtype=torch.bool)
+        for group in groups:
+            same[list(group)] |= torch.isin(torch.arange(attributes), torch.tensor(list(group)))
+        self.eye = Eye(maps[-levels:], same, width, places)
+        self.directions = Directions(attributes, embedding, penalty)
+        self.scaled = nn.BatchNorm1d(embedding, affine=False)
+        self.readout = nn.Linear(embedding, attributes)
+        nn.init.zeros_(self.readout.weight)
 
     def decompose(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the interpreter says of B images.
@@ -67,13 +102,28 @@ class AdditiveHead(nn.Module):
         levels, features = target.levels(images)
         with torch.no_grad():
             embedding = target.tail(features)
-        scores = self.eye(levels)
+        scores = self.eye(levels[-self.levels :])
         maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
-        strengths = torch.sigmoid(self.sharpness * recognised(scores))
+        strengths = self.strengths(recognised(scores), embedding)
         return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
 
+    def strengths(self, odds: Tensor, embedding: Tensor) -> Tensor:
+        """How surely B people have the attributes.
+
+        Args:
+            odds: (B, M) log-odds of what the eye sees.
+            embedding: (B, D).
+
+        Returns:
+            (B, M) in [0, 1]; those of a group add up to at most 1.
+        """
+        read = self.readout(self.scaled(embedding.to(odds.dtype))).clamp(*_READ).logit()
+        odds = self.sharpness * (odds + self.weight * read)
+        others = odds.unsqueeze(1).masked_fill(~self.eye.same, -torch.inf).logsumexp(2)
+        return (odds - functional.softplus(others)).exp()
+
     def loss(self, target: Target, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What the eye misses of the labels; the directions take note of the batch.
+        """What eye and readout miss of the labels; the directions take note of the batch.
 
         Args:
             target: the frozen target.
@@ -82,11 +132,20 @@ class AdditiveHead(nn.Module):
         """
         levels, features = target.levels(images)
         with torch.no_grad():
-            self.directions.update(labels, target.tail(features))
+            embedding = target.tail(features)
+            self.directions.update(labels, embedding)
         rates = self.directions.rates.float()
-        weight = ((1 - rates) / rates.clamp_min(1e-3)).clamp(1, _RAREST).sqrt()
-        known = (labels >= 0).float()
+        rare = ((1 - rates) / rates.clamp_min(1e-3)).clamp(1, _RAREST).sqrt()
+        truth, known = labels.clamp_min(0).float(), labels >= 0
+        scores = self.eye(levels[-self.levels :])
+        self.eye.remember(scores, truth)
         each = functional.binary_cross_entropy_with_logits(
-            recognised(self.eye(levels)), labels.clamp_min(0).float(), pos_weight=weight, reduction="none"
+            recognised(scores), truth, pos_weight=rare, reduction="none"
         )
-        return {"recognition": (each * known).sum() / known.sum().clamp_min(1)}
+        missed = (self.readout(self.scaled(embedding.float())) - truth).square()
+        shrunk = self.readout.weight.square().sum() / labels.shape[1]
+        count = known.sum().clamp_min(1)
+        return {
+            "recognition": (each * known).sum() / count,
+            "readout": (missed * known).sum() / count + _SHRINKAGE * shrunk,
+        }

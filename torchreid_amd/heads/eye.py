@@ -3,6 +3,9 @@
 It looks at the target's own feature maps, fine and coarse, from the top down, and gives one map of
 log-odds for each attribute. It is taught by labels of identities alone: an attribute is recognised
 by the places that show it best (a soft maximum over the map), so that the map learns where it is.
+What was seen of an attribute in one image helps to find it in the next: people stand upright in their
+boxes, so places where it is usually seen are favoured. Attributes that exclude each other, the
+colours of a shirt, share that knowledge.
 
 After Lin et al., *Feature Pyramid Networks for Object Detection*, CVPR 2017 (coarse maps refined by
 fine ones) and Pinheiro and Collobert, *From Image-level to Pixel-level Labeling with Convolutional
@@ -21,6 +24,8 @@ from torchreid_amd.targets.tail import resized
 
 GRID = 32  #: rows of the maps, about: those of the finest feature map, or a whole fraction of them
 SHARPNESS = 3.0  #: of the soft maximum over places
+MOMENTUM = 0.02  #: weight of a batch in the usual places
+LEAST = 0.02  #: of the highest share, what a place where an attribute is never seen has at least
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -34,20 +39,30 @@ class Eye(nn.Module):
     """The target's feature maps -> log-odds of each attribute at each place.
 
     Args:
-        attributes: M.
-        channels: channels of the feature maps, the finest first.
+        levels: feature maps (B, C_i, h_i, w_i) of the size to come, the finest first.
+        same: (M, M) bool: which attributes share what is known of usual places; true on the diagonal.
         width: channels inside.
+        places: whether usual places are favoured.
         dropout: shares of channels dropped in training: of coarse feature maps, and before the end.
     """
 
+    usual: Tensor
+    same: Tensor
+
     def __init__(
         self,
-        attributes: int,
-        channels: Sequence[int],
+        levels: Sequence[Tensor],
+        same: Tensor,
         width: int = 64,
+        places: bool = True,
         dropout: tuple[float, float] = (0.2, 0.1),
     ) -> None:
         super().__init__()
+        channels = [f.shape[1] for f in levels]
+        grid = _grid(levels)
+        self.places = places
+        self.register_buffer("usual", torch.full((len(same), *grid), 1 / (grid[0] * grid[1])))
+        self.register_buffer("same", same, persistent=False)
         self.looks = nn.ModuleList(
             nn.Sequential(
                 nn.BatchNorm2d(c),
@@ -63,16 +78,39 @@ class Eye(nn.Module):
             block(width, width),
             nn.Dropout2d(dropout[1]),
         )
-        self.score = nn.Conv2d(width, attributes, 1)
+        self.score = nn.Conv2d(width, len(same), 1)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         """Feature maps (B, C_i, h_i, w_i), the finest first -> log-odds (B, M, h, w)."""
-        rows, columns = levels[0].shape[2:]
-        part = max(1, round(rows / GRID))
-        grid = math.ceil(rows / part), math.ceil(columns / part)
+        grid = _grid(levels)
         looks = [resized(look(f), grid) for look, f in zip(self.looks, levels, strict=True)]
         scores: Tensor = self.score(self.merged(torch.stack(looks).sum(0)))
-        return scores
+        if not self.places:
+            return scores
+        usual = resized(self.usual.unsqueeze(0), grid)
+        return scores + (usual / usual.amax((2, 3), keepdim=True)).clamp_min(LEAST).log()
+
+    @torch.no_grad()
+    def remember(self, scores: Tensor, labels: Tensor) -> None:
+        """Take note of where attributes are seen in images of people who have them.
+
+        Args:
+            scores: (B, M, h, w) log-odds.
+            labels: (B, M) 1 yes, 0 no or unknown, between them for blended images.
+        """
+        maps = resized(torch.sigmoid(scores.float()), self.usual.shape[1:])
+        maps = maps / maps.sum((2, 3), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
+        yes, share = labels.float(), self.same.float()
+        count = share @ yes.sum(0)
+        mean = torch.einsum("kl,bl,blhw->khw", share, yes, maps) / count.clamp_min(1).view(-1, 1, 1)
+        seen = count > 0
+        self.usual[seen] = self.usual[seen].lerp(mean[seen], MOMENTUM)
+
+
+def _grid(levels: Sequence[Tensor]) -> tuple[int, int]:
+    rows, columns = levels[0].shape[2:]
+    part = max(1, round(rows / GRID))
+    return math.ceil(rows / part), math.ceil(columns / part)
 
 
 def recognised(scores: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torchreid_amd.errors import InputError
 from torchreid_amd.evaluation.report_table import TITLES, cell
 from torchreid_amd.run import read_run
 
+_AVERAGE = "average map"  #: depends on the interpreter, so it stands in its column
 BESIDE = 3  #: baselines that stand beside a score, the strongest first
 NONE = "–"
 
@@ -126,7 +127,11 @@ def _placed(records: Sequence[Record]) -> tuple[str, list[Row]]:
             ("relevance_mass", "mass inside"),
             ("rank_accuracy", "rank accuracy"),
         ):
-            rows.append(_row(f"{words}, {'' if title is None else title + ', '}%", each, score, chance))
+            of = "" if title is None else f"{title}, "
+            rows.append(_row(f"{words}, {of}%", each, score, chance))
+            if score == "pointing" and all(_AVERAGE in r for r in each):
+                own = [cell(*_found(r[_AVERAGE], score)) for r in each]
+                rows.append((f"{words} of its average map, {of}%", [*own, NONE, NONE]))
     first = [cell(r["place"]["own_region_first"]) for r in records]
     chance = cell(records[0]["place"].get("own_region_first_chance"))
     rows.append(("maps densest in their own region, % of attributes", [*first, NONE, chance]))
@@ -151,7 +156,7 @@ def _effects(records: Sequence[Record]) -> tuple[str, list[Row]]:
 def _row(words: str, each: Sequence[Record], score: str, chance: str, digits: int = 1) -> Row:
     """One score of rows with ``values`` and ``intervals``, and the strongest of the other rows."""
     own = [cell(*_found(rows["interpreter"], score), digits) for rows in each]
-    others = {name: _found(row, score) for name, row in each[0].items() if name != "interpreter"}
+    others = {n: _found(row, score) for n, row in each[0].items() if n not in ("interpreter", _AVERAGE)}
     return words, [*own, _beside(others, digits), chance]
 
 
