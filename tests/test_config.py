@@ -95,7 +95,7 @@ def test_the_amd_node() -> None:
         "additive.groups": True,
         "additive.places": True,
         "additive.readout": 0.5,
-        "additive.penalty": 0.03,
+        "additive.penalty": 0.06,
         "attributes.set": "",
         "attributes.file": "",
         "attributes.schema": "",
@@ -176,7 +176,7 @@ def test_use_gpu_is_the_scripts_choice_where_it_makes_one(monkeypatch: pytest.Mo
 
 def test_amd_adapters() -> None:
     cfg = get_default_config()
-    own = {"levels": 0, "places": True, "readout": 0.5, "penalty": 0.03}
+    own = {"levels": 0, "places": True, "readout": 0.5, "penalty": 0.06}
     assert amd_kwargs(cfg) == {"head": "additive", "metric": "euclidean", "form": "", **own}
     merge(cfg, opts="amd.additive.groups False amd.additive.readout 0.0".split())
     assert amd_kwargs(cfg)["groups"] == [] and amd_kwargs(cfg)["readout"] == 0.0

@@ -111,7 +111,7 @@ def _amd_defaults() -> dict[str, Any]:
             "groups": True,  # attributes that exclude each other compete
             "places": True,  # places where an attribute is usually seen are favoured
             "readout": 0.5,  # weight of what the embedding shows beside what its eye sees; 0: nothing
-            "penalty": 0.03,  # of the regression of embeddings on attributes
+            "penalty": 0.06,  # of the regression of embeddings on attributes
         },
         "attributes": {
             "set": "",  # a registered attribute set; empty: the one of the sources

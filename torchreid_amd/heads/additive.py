@@ -63,7 +63,7 @@ class AdditiveHead(nn.Module):
         channels: int,
         width: int = 64,
         sharpness: float = 3.0,
-        penalty: float = 0.03,
+        penalty: float = 0.06,
         levels: int = 0,
         places: bool = True,
         readout: float = 0.5,
