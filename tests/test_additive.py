@@ -13,7 +13,7 @@ from torchreid_amd.contributions import contributions_between, contributions_mat
 from torchreid_amd.distances import DISTANCES
 from torchreid_amd.errors import InputError
 from torchreid_amd.heads.directions import Directions
-from torchreid_amd.heads.eye import recognised
+from torchreid_amd.heads.eye import Eye, recognised
 from torchreid_amd.interpreter import Decomposition
 
 THREE = AttributeSchema("three", ("a", "b", "c"))
@@ -298,6 +298,15 @@ def test_fewer_levels_are_the_coarsest():
     shapes = [f.shape for f in all_of_them.target.levels(images)[0]]
     assert len(all_of_them.head.eye.looks) == len(shapes) > 1 == len(one.head.eye.looks)
     assert one(images).maps.shape[2:] == shapes[-1][2:]
+
+
+@pytest.mark.parametrize(("channels", "pace"), [(64, 1.0), (128, 1.0), (512, 0.25)])
+def test_maps_of_many_channels_count_no_more_than_fine_ones(channels, pace):
+    torch.manual_seed(0)
+    levels = [torch.randn(2, channels, 8, 4)]
+    eye = Eye(levels, torch.eye(5, dtype=torch.bool), width=5).eval()
+    eye.merged, eye.score = nn.Identity(), nn.Identity()
+    torch.testing.assert_close(eye(levels), pace * eye.looks[0](levels[0]))
 
 
 @pytest.mark.parametrize("option", [{"levels": -1}, {"readout": -0.5}, {"penalty": 0.0}])

@@ -24,6 +24,7 @@ from torchreid_amd.targets.tail import resized
 
 GRID = 32  #: rows of the maps, about: those of the finest feature map, or a whole fraction of them
 SHARPNESS = 3.0  #: of the soft maximum over places
+PACE = 128  #: channels; a map of more of them, the coarse ones, would learn faster than the fine ones do
 MOMENTUM = 0.02  #: weight of a batch in the usual places
 LEAST = 0.02  #: of the highest share, what a place where an attribute is never seen has at least
 
@@ -83,7 +84,10 @@ class Eye(nn.Module):
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         """Feature maps (B, C_i, h_i, w_i), the finest first -> log-odds (B, M, h, w)."""
         grid = _grid(levels)
-        looks = [resized(look(f), grid) for look, f in zip(self.looks, levels, strict=True)]
+        looks = [
+            resized(look(f), grid) * min(1.0, PACE / f.shape[1])
+            for look, f in zip(self.looks, levels, strict=True)
+        ]
         scores: Tensor = self.score(self.merged(torch.stack(looks).sum(0)))
         if not self.places:
             return scores
