@@ -126,7 +126,8 @@ def place_scores(
         paths = photographs.paths[start : start + BATCH]
         images = eye.read(paths)
         out: Decomposition = eye.decompose(images)
-        average_map = average_map + (out.maps / out.maps.sum((2, 3), keepdim=True)).sum(0).cpu()
+        mass = out.maps.sum((2, 3), keepdim=True).clamp_min(torch.finfo(out.maps.dtype).tiny)
+        average_map = average_map + (out.maps / mass).sum(0).cpu()
         plain = plain_activation(eye.interpreter.target, images).cpu() if baselines else None
         for row, path in enumerate(paths):
             regions = torch.from_numpy(scene.truth.regions(path))
