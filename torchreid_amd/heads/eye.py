@@ -100,7 +100,7 @@ class Eye(nn.Module):
 
         Args:
             scores: (B, M, h, w) log-odds.
-            labels: (B, M) 1 yes, 0 no or unknown, between them for blended images.
+            labels: (B, M) 1 yes, 0 no or unknown.
         """
         maps = resized(torch.sigmoid(scores.float()), self.usual.shape[1:])
         maps = maps / maps.sum((2, 3), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
