@@ -24,6 +24,7 @@ from torchreid_amd.errors import InputError
 from torchreid_amd.heads.directions import Directions
 from torchreid_amd.heads.eye import Eye, recognised
 from torchreid_amd.registry import register_head
+from torchreid_amd.targets.cells import Cells
 from torchreid_amd.targets.target import Target
 
 _RAREST = 20.0  #: a "yes" never weighs more than the square root of this
@@ -80,7 +81,8 @@ class AdditiveHead(nn.Module):
                 "expected levels >= 0, readout >= 0 and penalty > 0"
             )
         device = next((p.device for p in target.parameters()), torch.device("cpu"))
-        maps, features = target.levels(torch.zeros(2, 3, *target.size, device=device))
+        with Cells(target.size) as cells:
+            maps, features = target.levels(torch.zeros(2, 3, *target.size, device=device))
         with torch.no_grad():
             embedding = target.tail(features).shape[1]
         self.sharpness, self.levels, self.weight = sharpness, levels, readout
@@ -90,7 +92,8 @@ class AdditiveHead(nn.Module):
         self.register_buffer("same", same, persistent=False)
         self.alone = [k for k in range(attributes) if absence and same[k].sum() == 1]
         answers = torch.block_diag(same, torch.eye(len(self.alone))).bool()
-        self.eye = Eye(maps[-levels:], answers, width, places)
+        shifts = [cells.shift(m.shape[2:]) for m in maps[-levels:]]
+        self.eye = Eye(maps[-levels:], answers, width, places, shifts)
         self.directions = Directions(attributes, embedding, penalty)
         self.scaled = nn.BatchNorm1d(embedding, affine=False)
         self.readout = nn.Linear(embedding, attributes)
@@ -117,6 +120,7 @@ class AdditiveHead(nn.Module):
             no = torch.sigmoid(scores[:, len(self.same) :])
             maps[:, self.alone] = sure * maps[:, self.alone] + (1 - sure) * no
         components = (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
+        maps = self.eye.over_image(maps)
         return embedding, maps.clamp_min(torch.finfo(maps.dtype).tiny), components
 
     def strengths(self, odds: Tensor, embedding: Tensor) -> Tensor:

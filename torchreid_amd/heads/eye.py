@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.targets.tail import resized
+from torchreid_amd.targets.cells import resized
 
 GRID = 32  #: rows of the maps, about: those of the finest feature map, or a whole fraction of them
 SHARPNESS = 3.0  #: of the soft maximum over places
@@ -44,6 +44,8 @@ class Eye(nn.Module):
         same: (M, M) bool: which attributes share what is known of usual places; true on the diagonal.
         width: channels inside.
         places: whether usual places are favoured.
+        shifts: by how much of a cell each feature map lies lower and further right than one that is
+            spread evenly over the image, see :mod:`torchreid_amd.targets.cells`; nothing where empty.
         dropout: shares of channels dropped in training: of coarse feature maps, and before the end.
     """
 
@@ -56,12 +58,20 @@ class Eye(nn.Module):
         same: Tensor,
         width: int = 64,
         places: bool = True,
+        shifts: Sequence[tuple[float, float]] = (),
         dropout: tuple[float, float] = (0.2, 0.1),
     ) -> None:
         super().__init__()
         channels = [f.shape[1] for f in levels]
         grid = _grid(levels)
         self.places = places
+        shifts = tuple(shifts) or ((0.0, 0.0),) * len(levels)
+        finest, (down, right) = levels[0].shape, shifts[0]
+        self.shift = down * grid[0] / finest[2], right * grid[1] / finest[3]
+        self.shifts = [  # against the finest
+            (y - down * f.shape[2] / finest[2], x - right * f.shape[3] / finest[3])
+            for f, (y, x) in zip(levels, shifts, strict=True)
+        ]
         self.register_buffer("usual", torch.full((len(same), *grid), 1 / (grid[0] * grid[1])))
         self.register_buffer("same", same, persistent=False)
         self.looks = nn.ModuleList(
@@ -85,14 +95,18 @@ class Eye(nn.Module):
         """Feature maps (B, C_i, h_i, w_i), the finest first -> log-odds (B, M, h, w)."""
         grid = _grid(levels)
         looks = [
-            resized(look(f), grid) * min(1.0, PACE / f.shape[1])
-            for look, f in zip(self.looks, levels, strict=True)
+            resized(look(f), grid, shift) * min(1.0, PACE / f.shape[1])
+            for look, f, shift in zip(self.looks, levels, self.shifts, strict=True)
         ]
         scores: Tensor = self.score(self.merged(torch.stack(looks).sum(0)))
         if not self.places:
             return scores
         usual = resized(self.usual.unsqueeze(0), grid)
         return scores + (usual / usual.amax((2, 3), keepdim=True)).clamp_min(LEAST).log()
+
+    def over_image(self, maps: Tensor) -> Tensor:
+        """Maps (B, M, h, w) of its grid, whose cells are those of the finest feature map -> spread evenly."""
+        return resized(maps, maps.shape[2:], self.shift)
 
     @torch.no_grad()
     def remember(self, scores: Tensor, labels: Tensor) -> None:

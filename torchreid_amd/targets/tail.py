@@ -6,7 +6,6 @@ keeps them: A_k multiplies each, at its own resolution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 
@@ -14,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
+
+from torchreid_amd.targets.cells import resized
 
 Features = Tensor | tuple[Tensor, ...]
 
@@ -23,22 +24,6 @@ BLOCK = 2**24  #: numbers in a block of weighted maps, where pooling is not line
 def principal(features: Features) -> Tensor:
     """The map (B, C, h, w) that a head looks at: the only one, or the first of several."""
     return features if isinstance(features, Tensor) else features[0]
-
-
-def resized(maps: Tensor, grid: Sequence[int]) -> Tensor:
-    """Maps (B, M, h, w) on another grid: averages where it is coarser, bilinear where it is finer.
-
-    Both keep positive maps positive and a constant map constant.
-    """
-    height, width = maps.shape[2:]
-    if (height, width) == tuple(grid):
-        return maps
-    coarse = min(height, grid[0]), min(width, grid[1])
-    if coarse != (height, width):
-        maps = functional.adaptive_avg_pool2d(maps, coarse)
-    if coarse != tuple(grid):
-        maps = functional.interpolate(maps, tuple(grid), mode="bilinear", align_corners=False)
-    return maps
 
 
 class Tail(nn.Module):

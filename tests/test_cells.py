@@ -1,0 +1,107 @@
+"""Where the cells of a feature map lie, and maps on other grids."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from torchreid_amd import create_interpreter, host
+from torchreid_amd.targets.cells import Cells, resized
+
+SIZE = (64, 48)
+
+
+class Functional(nn.Module):
+    def forward(self, x):
+        x = functional.conv2d(x, torch.ones(1, 1, 3, 3), stride=2, padding=1)
+        return functional.max_pool2d(x, 2)
+
+
+def convolution(kernel, stride=1, padding=0, dilation=1):
+    return nn.Conv2d(1, 1, kernel, stride, padding, dilation)
+
+
+#: the last one's shift, by hand, in its own cells
+STACKS = {
+    "even": (nn.Sequential(convolution(3, 1, 1), nn.AvgPool2d(2)), (0, 0)),
+    "patches": (convolution(16, 16), (0, 0)),
+    "stem of a ResNet": (nn.Sequential(convolution(7, 2, 3), nn.MaxPool2d(3, 2, 1)), (-0.375, -0.375)),
+    "dilated": (convolution(3, 2, 2, 2), (-0.25, -0.25)),
+    "one axis": (convolution((3, 1), (2, 1), (1, 0)), (-0.25, 0)),
+    "by function": (Functional(), (-0.5 / 4, -0.5 / 4)),
+    "upsampled": (nn.Sequential(convolution(3, 2, 1), nn.Upsample(scale_factor=4)), (0, 0)),
+    "back again": (nn.Sequential(convolution(3, 2, 1), nn.Upsample(scale_factor=2)), (0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_shifts_by_hand(name):
+    stack, wanted = STACKS[name]
+    with torch.no_grad(), Cells(SIZE) as cells:
+        out = stack(torch.zeros(1, 1, *SIZE))
+    assert cells.shift(out.shape[2:]) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("name", ["even", "patches", "stem of a ResNet", "dilated", "one axis"])
+def test_a_cell_lies_in_the_middle_of_what_it_sees(name):
+    """The same from gradients: with positive weights they are symmetric about the cell's centre."""
+    stack = STACKS[name][0]
+    for parameter in stack.parameters():
+        nn.init.ones_(parameter)
+    if name == "stem of a ResNet":
+        stack[1] = nn.AvgPool2d(3, 2, 1)  # a maximum has a gradient at one place only
+    image = torch.zeros(1, 1, *SIZE, requires_grad=True)
+    with Cells(SIZE) as cells:
+        out = stack(image)
+    row, column = out.shape[2] // 2, out.shape[3] // 2
+    out[0, 0, row, column].backward()
+    gradient = image.grad[0, 0]
+    down = (gradient.sum(1) * torch.arange(SIZE[0])).sum() / gradient.sum()
+    right = (gradient.sum(0) * torch.arange(SIZE[1])).sum() / gradient.sum()
+    shift = cells.shift(out.shape[2:])
+    for seen, cell, n, pixels, by in zip(
+        (down, right), (row, column), out.shape[2:], SIZE, shift, strict=True
+    ):
+        assert float(seen) == pytest.approx((cell + 0.5 + by) * pixels / n - 0.5, abs=1e-3)
+
+
+def test_cells_of_targets():
+    """By hand: 1.5 pixels in OSNet, and (stride − 1) / 2 in every map of a ResNet."""
+    for name, pixels in (("osnet_x0_25", [1.5] * 4), ("resnet18", [1.5, 3.5, 15.5])):
+        target = create_interpreter(host.build_model(name, num_classes=3), "attrimeter").target
+        with torch.no_grad(), Cells(target.size) as cells:
+            maps = target.levels(torch.zeros(1, 3, *target.size))[0]
+        for f, wanted in zip(maps, pixels, strict=True):
+            down, right = cells.shift(f.shape[2:])
+            assert -down * target.size[0] / f.shape[2] == pytest.approx(wanted)
+            assert -right * target.size[1] / f.shape[3] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("grid", [(8, 6), (32, 24), (5, 9), (16, 12), (3, 4)])
+def test_without_a_shift_it_is_what_pytorch_does(grid):
+    maps = torch.rand(2, 3, 16, 12)
+    slow = functional.adaptive_avg_pool2d(maps, (min(16, grid[0]), min(12, grid[1])))
+    slow = functional.interpolate(slow, grid, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(resized(maps, grid), slow)
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted", "shift"), [(4, 16, -0.484), (8, 8, -0.375), (16, 8, 0.25), (1, 4, -0.4)]
+)
+def test_a_shifted_map_shows_the_truth(cells, wanted, shift):
+    """Maps that hold their cells' own positions give the positions of the new grid, inside."""
+    position = (torch.arange(cells) + 0.5 + shift) / cells
+    rows = position.view(1, 1, -1, 1).expand(1, 1, cells, 2)
+    found = resized(rows, (wanted, 2), (shift, 0.0))[0, 0, :, 0]
+    coarse = min(cells, wanted)
+    truth = (torch.arange(wanted) + 0.5) / wanted
+    ends = position.view(coarse, -1).mean(1)
+    torch.testing.assert_close(found, truth.clamp(ends[0], ends[-1]))
+    columns = rows.transpose(2, 3)
+    torch.testing.assert_close(resized(columns, (2, wanted), (0.0, shift))[0, 0, 0], found)
+
+
+def test_positive_and_constant_maps_stay_so():
+    maps = torch.full((1, 1, 8, 4), 0.3)
+    torch.testing.assert_close(resized(maps, (32, 9), (-0.4, 0.2)), torch.full((1, 1, 32, 9), 0.3))
+    assert (resized(torch.rand(1, 2, 8, 4) + 1e-30, (5, 16), (-0.4, 0.2)) > 0).all()
