@@ -94,11 +94,11 @@ class Eye(nn.Module):
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         """Feature maps (B, C_i, h_i, w_i), the finest first -> log-odds (B, M, h, w)."""
         grid = _grid(levels)
-        looks = [
-            resized(look(f), grid, shift) * min(1.0, PACE / f.shape[1])
+        seen = [
+            resized(look(f) * min(1.0, PACE / f.shape[1]), grid, shift)
             for look, f, shift in zip(self.looks, levels, self.shifts, strict=True)
         ]
-        scores: Tensor = self.score(self.merged(torch.stack(looks).sum(0)))
+        scores: Tensor = self.score(self.merged(sum(seen[1:], seen[0])))
         if not self.places:
             return scores
         usual = resized(self.usual.unsqueeze(0), grid)

@@ -97,7 +97,7 @@ def resized(maps: Tensor, grid: Sequence[int], shift: tuple[float, float] = (0.0
         if maps.shape[axis] == grid[axis - 2] and not shift[axis - 2]:
             continue
         weights = _between(maps.shape[axis], grid[axis - 2], shift[axis - 2]).to(maps)
-        maps = (maps.transpose(2, 3) @ weights.T).transpose(2, 3) if axis == 2 else maps @ weights.T
+        maps = weights @ maps if axis == 2 else maps @ weights.T
     return maps
 
 
