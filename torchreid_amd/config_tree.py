@@ -110,7 +110,6 @@ def _amd_defaults() -> dict[str, Any]:
             "levels": 0,  # how many of the target's maps it sees, the coarsest of them; 0: all
             "groups": True,  # attributes that exclude each other compete
             "places": True,  # places where an attribute is usually seen are favoured
-            "absence": True,  # "no" is looked for as "yes" is, for attributes outside of groups
             "readout": 0.5,  # weight of what the embedding shows beside what its eye sees; 0: nothing
             "penalty": 0.06,  # of the regression of embeddings on attributes
         },

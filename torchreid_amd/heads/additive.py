@@ -36,8 +36,7 @@ _SHRINKAGE = 2.0  #: on the squared weights of the readout, for features of vari
 class AdditiveHead(nn.Module):
     """Recognised attributes times their directions in the target's embedding.
 
-    Its maps are probabilities: where the attribute is seen or, for one outside of all groups that
-    the person does not seem to have, where that is seen: short hair has a place as long hair has.
+    Its maps are probabilities: where the attribute is seen.
 
     Args:
         target: the frozen target.
@@ -51,14 +50,12 @@ class AdditiveHead(nn.Module):
         readout: weight of the log-odds that the embedding itself shows beside those of the eye.
         groups: positions of attributes that exclude each other; the strengths of a group come from
             one softmax over its attributes and "none of them".
-        absence: whether "no" is looked for as "yes" is, for attributes outside of all groups.
 
     Raises:
         InputError: ``levels`` or ``readout`` is negative, or ``penalty`` not above 0.
     """
 
     form = "additive"  #: of the decomposition: contributions are inner products
-    same: Tensor
 
     def __init__(
         self,
@@ -72,7 +69,6 @@ class AdditiveHead(nn.Module):
         places: bool = True,
         readout: float = 0.5,
         groups: Sequence[Sequence[int]] = (),
-        absence: bool = True,
     ) -> None:
         super().__init__()
         if levels < 0 or readout < 0 or penalty <= 0:
@@ -89,11 +85,8 @@ class AdditiveHead(nn.Module):
         same = torch.eye(attributes, dtype=torch.bool)
         for group in groups:
             same[list(group)] |= torch.isin(torch.arange(attributes), torch.tensor(list(group)))
-        self.register_buffer("same", same, persistent=False)
-        self.alone = [k for k in range(attributes) if absence and same[k].sum() == 1]
-        answers = torch.block_diag(same, torch.eye(len(self.alone))).bool()
         shifts = [cells.shift(m.shape[2:]) for m in maps[-levels:]]
-        self.eye = Eye(maps[-levels:], answers, width, places, shifts)
+        self.eye = Eye(maps[-levels:], same, width, places, shifts)
         self.directions = Directions(attributes, embedding, penalty)
         self.scaled = nn.BatchNorm1d(embedding, affine=False)
         self.readout = nn.Linear(embedding, attributes)
@@ -113,33 +106,23 @@ class AdditiveHead(nn.Module):
         with torch.no_grad():
             embedding = target.tail(features)
         scores = self.eye(levels[-self.levels :])
+        maps = self.eye.over_image(torch.sigmoid(scores)).clamp_min(torch.finfo(scores.dtype).tiny)
         strengths = self.strengths(recognised(scores), embedding)
-        maps = torch.sigmoid(scores[:, : len(self.same)])
-        if self.alone:
-            sure = strengths[:, self.alone, None, None]
-            no = torch.sigmoid(scores[:, len(self.same) :])
-            maps[:, self.alone] = sure * maps[:, self.alone] + (1 - sure) * no
-        components = (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
-        maps = self.eye.over_image(maps)
-        return embedding, maps.clamp_min(torch.finfo(maps.dtype).tiny), components
+        return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
 
     def strengths(self, odds: Tensor, embedding: Tensor) -> Tensor:
         """How surely B people have the attributes.
 
         Args:
-            odds: (B, M + N) log-odds of what the eye sees: "yes" to each attribute, then "no" to
-                the N outside of all groups.
+            odds: (B, M) log-odds of what the eye sees.
             embedding: (B, D).
 
         Returns:
             (B, M) in [0, 1]; those of a group add up to at most 1.
         """
-        seen = odds[:, : len(self.same)].clone()
-        if self.alone:
-            seen[:, self.alone] = (seen[:, self.alone] - odds[:, len(self.same) :]) / 2
         read = self.readout(self.scaled(embedding.to(odds.dtype))).clamp(*_READ).logit()
-        odds = self.sharpness * (seen + self.weight * read)
-        others = odds.unsqueeze(1).masked_fill(~self.same, -torch.inf).logsumexp(2)
+        odds = self.sharpness * (odds + self.weight * read)
+        others = odds.unsqueeze(1).masked_fill(~self.eye.same, -torch.inf).logsumexp(2)
         return (odds - functional.softplus(others)).exp()
 
     def loss(self, target: Target, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -154,22 +137,18 @@ class AdditiveHead(nn.Module):
         with torch.no_grad():
             embedding = target.tail(features)
             self.directions.update(labels, embedding)
-        rates = self._answers(self.directions.rates.float())
+        rates = self.directions.rates.float()
         rare = ((1 - rates) / rates.clamp_min(1e-3)).clamp(1, _RAREST).sqrt()
         truth, known = labels.clamp_min(0).float(), labels >= 0
-        answers, asked = self._answers(truth), torch.cat([known, known[:, self.alone]], 1)
         scores = self.eye(levels[-self.levels :])
-        self.eye.remember(scores, answers * asked)
+        self.eye.remember(scores, truth)
         each = functional.binary_cross_entropy_with_logits(
-            recognised(scores), answers, pos_weight=rare, reduction="none"
+            recognised(scores), truth, pos_weight=rare, reduction="none"
         )
         missed = (self.readout(self.scaled(embedding.float())) - truth).square()
         shrunk = self.readout.weight.square().sum() / labels.shape[1]
+        count = known.sum().clamp_min(1)
         return {
-            "recognition": (each * asked).sum() / asked.sum().clamp_min(1),
-            "readout": (missed * known).sum() / known.sum().clamp_min(1) + _SHRINKAGE * shrunk,
+            "recognition": (each * known).sum() / count,
+            "readout": (missed * known).sum() / count + _SHRINKAGE * shrunk,
         }
-
-    def _answers(self, yes: Tensor) -> Tensor:
-        """(…, M) -> (…, M + N): "yes" to each attribute, then "no" to those outside of all groups."""
-        return torch.cat([yes, 1 - yes[..., self.alone]], -1)
