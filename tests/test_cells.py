@@ -1,11 +1,16 @@
 """Where the cells of a feature map lie, and maps on other grids."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from torchreid_amd import create_interpreter, host
+from torchreid_amd import Explainer, create_interpreter, host
+from torchreid_amd.evaluation.photographs import at_size
 from torchreid_amd.targets.cells import Cells, resized
 
 SIZE = (64, 48)
@@ -75,6 +80,47 @@ def test_cells_of_targets():
             down, right = cells.shift(f.shape[2:])
             assert -down * target.size[0] / f.shape[2] == pytest.approx(wanted)
             assert -right * target.size[1] / f.shape[3] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "osnet_x0_25"])
+def test_a_cell_of_a_target_lies_where_its_gradient_does(name):
+    torch.manual_seed(0)
+    target = create_interpreter(host.build_model(name, num_classes=3), "attrimeter").target
+    seen = torch.zeros(target.size)
+    for _ in range(4):
+        image = torch.randn(1, 3, *target.size, requires_grad=True)
+        features = target.body(target.stem(image))
+        row, column = features.shape[2] // 2, features.shape[3] // 2
+        (gradient,) = torch.autograd.grad(features[0, :, row, column].square().sum(), image)
+        seen += gradient[0].square().sum(0) / gradient.square().sum()
+    for axis, cell in enumerate((row, column)):
+        centre = float((seen.sum(1 - axis) * torch.arange(target.size[axis])).sum() / seen.sum())
+        pixels = target.size[axis] / features.shape[2 + axis]
+        even = (cell + 0.5) * pixels - 0.5
+        assert abs(even + target.shift[axis] * pixels - centre) < min(1.5, abs(even - centre))
+
+
+def test_maps_are_laid_where_their_cells_lie():
+    interpreter = create_interpreter(host.build_model("resnet18", num_classes=3), "attrimeter")
+    assert interpreter.shift == interpreter.target.shift == pytest.approx((-15.5 / 32, -15.5 / 32))
+    additive = create_interpreter(host.build_model("resnet18", num_classes=3), "additive")
+    assert additive.shift == pytest.approx((-1.5 / 8, -1.5 / 8))  # two by two cells of the finest map
+    photograph = Image.new("RGB", (128, 256))
+    e = Explainer(interpreter).explain(photograph, photograph)
+    assert e.shift == interpreter.shift
+    spot = np.zeros((26, 8, 4), dtype=np.float32)
+    spot[:, 4, 1] = 1
+    moved = replace(e, attention=(spot, spot))
+    for found in (
+        moved.maps[0][0],
+        moved.map(1, "hat"),
+        at_size(torch.from_numpy(spot), (256, 128), e.shift)[0],
+    ):
+        row, column = divmod(int(np.asarray(found).argmax()), 128)
+        assert abs(row - 128) <= 1 and abs(column - 32) <= 1
+    small = moved.map(0, "hat", (4, 4))
+    rows = small.sum(1)  # the middle of the image lies between the second and the third
+    assert rows[1] == pytest.approx(rows[2], rel=0.1) and not rows[[0, 3]].any()
 
 
 @pytest.mark.parametrize("grid", [(8, 6), (32, 24), (5, 9), (16, 12), (3, 4)])

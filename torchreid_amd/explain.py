@@ -237,6 +237,7 @@ class Explainer:
                 images=(images[rows[2 * n]], images[rows[2 * n + 1]]),
                 names=names[n],
                 labels=_pair_labels(*labels[n], len(self.schema)),
+                shift=self.interpreter.shift,
             )
             for n in range(len(batch))
         ]

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.errors import InputError
 from torchreid_amd.files import atomic_path
+from torchreid_amd.targets.cells import resized
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,6 +48,8 @@ class Explanation:
         labels: a pair of (M,) with 1 yes, 0 no, −1 unknown; None where nothing is known of either.
         remainder: what belongs to no attribute, in units of the distance; None where the
             decomposition has no such part.
+        shift: by how much of a cell the maps lie lower and further right than ones that are spread
+            evenly over the photograph; see :mod:`torchreid_amd.targets.cells`.
     """
 
     distance: float
@@ -60,6 +63,7 @@ class Explanation:
     names: tuple[str, str]
     labels: tuple[Labels, Labels] | None = None
     remainder: float | None = None
+    shift: tuple[float, float] = (0.0, 0.0)
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -72,7 +76,8 @@ class Explanation:
 
         Made anew at each access, 4·M·H·W bytes each; :meth:`map` makes a single one.
         """
-        a, b = (resize_maps(m, i.height, i.width) for m, i in zip(self.attention, self.images, strict=True))
+        sides = zip(self.attention, self.images, strict=True)
+        a, b = (resize_maps(m, i.height, i.width, self.shift) for m, i in sides)
         return a, b
 
     def map(self, side: int, attribute: str, size: tuple[int, int] | None = None) -> Floats:
@@ -88,7 +93,7 @@ class Explanation:
         """
         image, k = self.images[side], self.schema.index(attribute)
         height, width = size or (image.height, image.width)
-        return resize_maps(self.attention[side][k : k + 1], height, width)[0]
+        return resize_maps(self.attention[side][k : k + 1], height, width, self.shift)[0]
 
     @property
     def exclusive(self) -> Labels:
@@ -193,14 +198,23 @@ class Explanation:
         )
 
 
-def resize_maps(maps: Floats, height: int, width: int) -> Floats:
-    """(M, h, w) -> (M, height, width), bilinear; averaged where the new size is the smaller one."""
+def resize_maps(maps: Floats, height: int, width: int, shift: tuple[float, float] = (0.0, 0.0)) -> Floats:
+    """(M, h, w) -> (M, height, width), bilinear; averaged where the new size is the smaller one.
+
+    Args:
+        maps: as the head made them.
+        height, width: of the result.
+        shift: by how much of their cells they lie lower and further right than if spread evenly.
+    """
     source = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32)).unsqueeze(0)
-    smaller = height < maps.shape[1] or width < maps.shape[2]
-    resized = F.interpolate(
-        source, size=(height, width), mode="bilinear", align_corners=False, antialias=smaller
-    )
-    array: Floats = resized[0].numpy()
+    if height < maps.shape[1] or width < maps.shape[2]:
+        source = resized(source, source.shape[2:], shift)
+        source = F.interpolate(
+            source, size=(height, width), mode="bilinear", align_corners=False, antialias=True
+        )
+    else:
+        source = resized(source, (height, width), shift)
+    array: Floats = source[0].numpy()
     return array
 
 

@@ -140,6 +140,16 @@ class Interpreter(nn.Module):
         maps = self.head(early, features)
         return Decomposition(embedding, maps, self.target.tail.components(maps, features))
 
+    @property
+    def shift(self) -> tuple[float, float]:
+        """By how much of a cell its maps lie lower and further right than if spread evenly over the image.
+
+        Those of the target's principal feature map, unless the head has a ``shift`` of its own; see
+        :mod:`torchreid_amd.targets.cells`.
+        """
+        own: tuple[float, float] | None = getattr(self.head, "shift", None)
+        return self.target.shift if own is None else own
+
     def compare(self, a: Decomposition, b: Decomposition, metric: str | None = None) -> Comparison:
         """Explain the distance of row i of ``a`` from row i of ``b``; a single row is broadcast.
 

@@ -119,7 +119,9 @@ def _measure(
         activations = distance_activations(interpreter.target, images[:1], images[1:2], distance)
         for name, maps in activations.items():
             inside = [
-                (at_size(m.unsqueeze(0), places.shape[2:]).cpu() * places[:, s]).sum((1, 2))
+                (
+                    at_size(m.unsqueeze(0), places.shape[2:], interpreter.target.shift).cpu() * places[:, s]
+                ).sum((1, 2))
                 for s, m in enumerate(maps)
             ]
             predicted[name] = (inside[0] + inside[1]).double().numpy()

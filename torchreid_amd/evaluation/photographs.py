@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from torchreid_amd.image import read_image, to_tensor
 from torchreid_amd.interpreter import Decomposition, Interpreter
+from torchreid_amd.targets.cells import resized
 
 BATCH = 32  #: larger ones are slower on a CPU
 
@@ -97,15 +98,18 @@ class Eye:
         return torch.cat([self.embed(self.read(paths[i : i + BATCH])).cpu() for i in starts])
 
 
-def at_size(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Maps (K, h, w) at another size (K, H, W), bilinear."""
-    resized: Tensor = functional.interpolate(
-        maps.unsqueeze(0).float(), tuple(size), mode="bilinear", align_corners=False
-    )[0]
-    return resized
+def at_size(maps: Tensor, size: Sequence[int], shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+    """Maps (K, h, w) at another size (K, H, W), bilinear.
+
+    Args:
+        maps: any.
+        size: (H, W).
+        shift: by how much of their cells they lie lower and further right than if spread evenly.
+    """
+    return resized(maps.unsqueeze(0).float(), size, shift)[0]
 
 
 def mask_at_size(regions: Tensor, size: Sequence[int]) -> Tensor:
     """Regions (K, H, W) bool at another size, nearest neighbour."""
-    resized = functional.interpolate(regions.unsqueeze(0).float(), tuple(size), mode="nearest")[0]
-    return resized > 0.5
+    fitted = functional.interpolate(regions.unsqueeze(0).float(), tuple(size), mode="nearest")[0]
+    return fitted > 0.5

@@ -115,13 +115,15 @@ def removal_curves(
         images = eye.read([query.paths[i], gallery.paths[j]])
         out = eye.decompose(images)
         shares = eye.interpreter.compare(out[0], out[1]).shares[0]
-        coarse = {
-            "interpreter": (shares[:, None, None] * out.maps).sum(1),
-            "activation": plain_activation(eye.interpreter.target, images),
-            "random": torch.rand(2, *out.maps.shape[2:], generator=generator).to(images.device),
+        own, plain = eye.interpreter.shift, eye.interpreter.target.shift
+        weighted = (shares[:, None, None] * out.maps).sum(1)
+        noise = torch.rand(2, *out.maps.shape[2:], generator=generator).to(images.device)
+        orders = {
+            "interpreter": at_size(weighted, eye.size, own),
+            "activation": at_size(plain_activation(eye.interpreter.target, images), eye.size, plain),
+            "random": at_size(noise, eye.size, own),
         }
-        for order, maps in coarse.items():
-            fine = at_size(maps, eye.size)
+        for order, fine in orders.items():
             for name, impute in imputations.items():
                 both = curve(eye.embed, (images[0], images[1]), (fine[0], fine[1]), impute, distance)
                 for direction, values in zip(DIRECTIONS, both, strict=True):

@@ -118,7 +118,7 @@ def place_scores(
     """
     assert scene.truth is not None
     eye = eye or scene.eye
-    count = len(eye.interpreter.attributes)
+    count, shift = len(eye.interpreter.attributes), eye.interpreter.shift
     names = ["interpreter", "average map", *(["average place", "activation map"] if baselines else [])]
     scores = {name: PlaceScores(count) for name in names}
     average_map, seen = torch.zeros(()), []
@@ -134,16 +134,16 @@ def place_scores(
             size, pid = regions.shape[1:], int(photographs.pids[start + row])
             seen.append((regions, pid))
             maps = out.maps[row].cpu() if order is None else out.maps[row].cpu()[list(order)]
-            scores["interpreter"].update(at_size(maps, size), regions, pid)
+            scores["interpreter"].update(at_size(maps, size, shift), regions, pid)
             if plain is not None:
-                same = at_size(plain[row : row + 1], size).expand(count, -1, -1)
-                scores["activation map"].update(same, regions, pid)
+                same = at_size(plain[row : row + 1], size, eye.interpreter.target.shift)
+                scores["activation map"].update(same.expand(count, -1, -1), regions, pid)
                 average = scene.average_place
                 if average is not None and average.shape[1:] == size:
                     scores["average place"].update(average.float(), regions, pid)
     for regions, pid in seen:
         maps = average_map if order is None else average_map[list(order)]
-        scores["average map"].update(at_size(maps, regions.shape[1:]), regions, pid)
+        scores["average map"].update(at_size(maps, regions.shape[1:], shift), regions, pid)
     return scores
 
 

@@ -92,6 +92,11 @@ class AdditiveHead(nn.Module):
         self.readout = nn.Linear(embedding, attributes)
         nn.init.zeros_(self.readout.weight)
 
+    @property
+    def shift(self) -> tuple[float, float]:
+        """By how much of a cell its maps lie lower and further right than if spread evenly."""
+        return self.eye.shift
+
     def decompose(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the interpreter says of B images.
 
@@ -106,7 +111,7 @@ class AdditiveHead(nn.Module):
         with torch.no_grad():
             embedding = target.tail(features)
         scores = self.eye(levels[-self.levels :])
-        maps = self.eye.over_image(torch.sigmoid(scores)).clamp_min(torch.finfo(scores.dtype).tiny)
+        maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
         strengths = self.strengths(recognised(scores), embedding)
         return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
 

@@ -67,6 +67,7 @@ class Eye(nn.Module):
         self.places = places
         shifts = tuple(shifts) or ((0.0, 0.0),) * len(levels)
         finest, (down, right) = levels[0].shape, shifts[0]
+        #: the same of the maps that it makes, whose cells are those of the finest feature map
         self.shift = down * grid[0] / finest[2], right * grid[1] / finest[3]
         self.shifts = [  # against the finest
             (y - down * f.shape[2] / finest[2], x - right * f.shape[3] / finest[3])
@@ -103,10 +104,6 @@ class Eye(nn.Module):
             return scores
         usual = resized(self.usual.unsqueeze(0), grid)
         return scores + (usual / usual.amax((2, 3), keepdim=True)).clamp_min(LEAST).log()
-
-    def over_image(self, maps: Tensor) -> Tensor:
-        """Maps (B, M, h, w) of its grid, whose cells are those of the finest feature map -> spread evenly."""
-        return resized(maps, maps.shape[2:], self.shift)
 
     @torch.no_grad()
     def remember(self, scores: Tensor, labels: Tensor) -> None:

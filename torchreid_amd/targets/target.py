@@ -10,11 +10,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from torchreid_amd.targets.cells import Cells
 from torchreid_amd.targets.pyramid import is_map_of, pyramid_of
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
 
@@ -163,6 +165,15 @@ class Target(nn.Module):
         features = self.body(early)
         between = [early] if is_map_of(early, images) else []
         return (*finer, *between, principal(features)), features
+
+    @cached_property
+    def shift(self) -> tuple[float, float]:
+        """By how much of a cell the principal feature map lies lower and further right than one that
+        is spread evenly over the image; see :mod:`torchreid_amd.targets.cells`."""
+        device = next((p.device for p in self.parameters()), torch.device("cpu"))
+        with torch.no_grad(), Cells(self.size) as cells:
+            features = principal(self.features(torch.zeros(1, 3, *self.size, device=device))[1])
+        return cells.shift(features.shape[2:])
 
     @torch.no_grad()
     def law_error(self, images: Tensor) -> float:
