@@ -107,7 +107,7 @@ def test_maps_are_laid_where_their_cells_lie():
     assert additive.shift == pytest.approx((-1.5 / 8, -1.5 / 8))  # two by two cells of the finest map
     photograph = Image.new("RGB", (128, 256))
     e = Explainer(interpreter).explain(photograph, photograph)
-    assert e.shift == interpreter.shift
+    assert e.shift == interpreter.shift == tuple(e.to_dict(maps=True)["shift"])
     spot = np.zeros((26, 8, 4), dtype=np.float32)
     spot[:, 4, 1] = 1
     moved = replace(e, attention=(spot, spot))

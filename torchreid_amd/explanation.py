@@ -119,7 +119,8 @@ class Explanation:
         """A JSON-ready dictionary, arrays in the schema's order.
 
         Args:
-            maps: add the attention maps as the head made them, (M, h, w) for each photograph.
+            maps: add the attention maps as the head made them, (M, h, w) for each photograph, and
+                ``shift``, by how much of a cell they lie lower and further right than if spread evenly.
         """
         known = self.labels is not None
         data: dict[str, Any] = {
@@ -138,6 +139,7 @@ class Explanation:
         }
         if maps:
             data["maps"] = [np.asarray(m, dtype=float).tolist() for m in self.attention]
+            data["shift"] = list(self.shift)
         return data
 
     def to_json(self, path: str | os.PathLike[str], maps: bool = False) -> None:

@@ -116,15 +116,11 @@ def _measure(
         sides = [mask_at_size(places[:, side], eye.size).to(images.device) for side in (0, 1)]
         hidden = [eye.embed(images[s : s + 1] * ~sides[s].unsqueeze(1)) for s in (0, 1)]
         predicted["occlusion"] = (whole - distance.between(*hidden)).double().cpu().numpy()
-        activations = distance_activations(interpreter.target, images[:1], images[1:2], distance)
+        target, size = interpreter.target, places.shape[2:]
+        activations = distance_activations(target, images[:1], images[1:2], distance)
         for name, maps in activations.items():
-            inside = [
-                (
-                    at_size(m.unsqueeze(0), places.shape[2:], interpreter.target.shift).cpu() * places[:, s]
-                ).sum((1, 2))
-                for s, m in enumerate(maps)
-            ]
-            predicted[name] = (inside[0] + inside[1]).double().numpy()
+            fine = torch.cat([at_size(m.unsqueeze(0), size, target.shift).cpu() for m in maps])
+            predicted[name] = (fine * places).sum((1, 2, 3)).double().numpy()
     return PairEffect(int(query.pids[i]), tuple(c.name for c in changes), drops, predicted)
 
 
