@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from region_toy import SCHEMA, ToyTruth, perfect_eye, random_eye, toy_people
+from region_toy import SCHEMA, PerfectHead, ToyTruth, perfect_eye, random_eye, toy_people
 
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
@@ -27,6 +27,7 @@ from torchreid_amd.evaluation.scene import (
     effect_pairs,
     effect_record,
     place_record,
+    place_scores,
     removal_record,
 )
 from torchreid_amd.evaluation.synthetic_truth import truth_of
@@ -53,6 +54,27 @@ def record_of(scene: Scene) -> dict[str, Any]:
     record["removal"] = removal_record(scene, 4)
     record["sanity"] = sanity_record(scene, rates)
     return json.loads(json.dumps(record))
+
+
+class MovedHead(PerfectHead):
+    """The perfect maps one cell too low; it may say so."""
+
+    def forward(self, early: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        return super().forward(early, features).roll(1, 2)
+
+
+def test_places_are_scored_where_the_cells_of_maps_lie(tmp_path: Path):
+    scene = scene_of(perfect_eye(), tmp_path)
+    moved = scene_of(perfect_eye(), tmp_path)
+    moved.eye.interpreter.head = head = MovedHead()
+    right, wrong = (place_scores(s, s.query)["interpreter"].percent() for s in (scene, moved))
+    head.shift = (-1.0, 0.0)
+    found = place_scores(moved, moved.query)
+    assert found["interpreter"].percent() == pytest.approx(right)
+    assert wrong["relevance_mass"] < 90 < right["relevance_mass"]
+    assert found["average map"].percent() == pytest.approx(
+        place_scores(scene, scene.query)["average map"].percent()
+    )
 
 
 @pytest.fixture(scope="module")
