@@ -35,7 +35,7 @@ from benchmark_cases import Case, cases
 from torch import Tensor
 
 import torchreid_amd as amd
-from torchreid_amd.errors import unknown_name
+from torchreid_amd.core.errors import unknown_name
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  #: of mallopt(3)
 prepared: dict[str, Callable[[], Tensor]] = {}  #: what a process of one side calls

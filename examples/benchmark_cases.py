@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 import torchreid_amd as amd
-from torchreid_amd import host
+from torchreid_amd.core import host
 from torchreid_amd.datasets.synthetic import render_dataset
-from torchreid_amd.distances import get_distance
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
+from torchreid_amd.interpreter.distances import get_distance
 
 Sides = tuple[Callable[[], Tensor], Callable[[], Tensor] | None]  #: ours and the reference
 

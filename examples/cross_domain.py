@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from torchreid_amd import host
-from torchreid_amd.errors import InputError
-from torchreid_amd.explanation import write_json
-from torchreid_amd.files import atomic_path
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.files import atomic_path, write_json
 
 HERE = Path(__file__).parent
 LEFT_OUT = ("probe", "place", "effect", "removal", "sanity")

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import torchreid_amd as amd
-from torchreid_amd.distances import get_distance
-from torchreid_amd.interpreter import shares_of
+from torchreid_amd.interpreter.distances import get_distance
+from torchreid_amd.interpreter.interpreter import shares_of
 from torchreid_amd.losses import AttributePriorLoss, MetricDistillationLoss
 from torchreid_amd.losses.pairs import batch_pairs
 
@@ -130,7 +130,7 @@ def main() -> None:
     for make in (two_branches, sequence):
         torch.manual_seed(0)
         target = make()
-        where = ", ".join(target.place.maps)
+        where = ", ".join(target.cut_point.maps)
         print(f"{target.name}: cut at {where}; law error {target.law_error(draw(people(4))):.0e}")
         interpreter = amd.create_interpreter(target, attributes=SCHEMA)
         train(interpreter, args.steps)

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from torchreid_amd.attributes.mat import read_mat
 from torchreid_amd.attributes.sets import market1501
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 NAME = re.compile(r"(\d{4})_c(\d)[^.]*(\.jpg)+$")  # some files of the set end in .jpg.jpg
 PLACE = Path("market1501") / "Market-1501-v15.09.15"

@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 
 import torchreid_amd as amd
+from torchreid_amd.attributes.photograph_labels import PhotographLabels
+from torchreid_amd.core.host import image_dataset
 from torchreid_amd.evaluation import score_table
-from torchreid_amd.host import image_dataset
-from torchreid_amd.photograph_labels import PhotographLabels
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from torchreid_amd.checkpoint import write_checkpoint
-from torchreid_amd.host import torchreid as import_torchreid
+from torchreid_amd.core.host import torchreid as import_torchreid
+from torchreid_amd.targets.weights import write_checkpoint
 
 torchreid = import_torchreid()
 

@@ -13,9 +13,13 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd import config, host
+from torchreid_amd import config
+from torchreid_amd.core import host
+from torchreid_amd.evaluation.data.testbed import Testbed
 
 torch.set_num_threads(1)
+
+Testbed.__test__ = False  # type: ignore[attr-defined]  # its name begins like a test's
 
 
 @pytest.fixture(autouse=True)

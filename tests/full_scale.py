@@ -21,9 +21,9 @@ import torch
 from scipy.io import loadmat
 from torch import Tensor
 
-from torchreid_amd import host
-from torchreid_amd.distances import get_distance
+from torchreid_amd.core import host
 from torchreid_amd.evaluation import DecomposedImages, score_pairs
+from torchreid_amd.interpreter.distances import get_distance
 
 ATTRIBUTES = 26
 FILES = ("queryID", "queryCam", "testID", "testCam")

@@ -18,9 +18,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.evaluation.effect import Change
-from torchreid_amd.evaluation.photographs import Eye, Photographs
-from torchreid_amd.interpreter import Interpreter
+from torchreid_amd.evaluation.data.ground_truth import Change
+from torchreid_amd.evaluation.data.labelled_images import LabelledImages
+from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.target import AveragePoolTail, Target
 
 SCHEMA = AttributeSchema("toy", ("hat", "red", "blue", "bag"), {"shirt": ("red", "blue")})
@@ -90,7 +91,7 @@ def draw(labels: Sequence[int]) -> NDArray[np.uint8]:
     return picture
 
 
-def toy_people(count: int, seed: int, folder: Path) -> Photographs:
+def toy_people(count: int, seed: int, folder: Path) -> LabelledImages:
     """One photograph a person, named by its number."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (count, 4)).astype(np.int8)
@@ -99,11 +100,11 @@ def toy_people(count: int, seed: int, folder: Path) -> Photographs:
     paths = tuple(str(folder / f"{n}.png") for n in range(count))
     for path, row in zip(paths, labels, strict=True):
         Image.fromarray(draw(row.tolist())).save(path)
-    return Photographs(paths, np.arange(count), np.zeros(count, int), labels)
+    return LabelledImages(paths, np.arange(count), np.zeros(count, int), labels)
 
 
 class ToyTruth:
-    def __init__(self, people: Photographs) -> None:
+    def __init__(self, people: LabelledImages) -> None:
         self.people = people
 
     def labels(self, path: str) -> list[int]:

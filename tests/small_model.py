@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 
 class Small(nn.Module):

@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd import create_interpreter, host
+from torchreid_amd import create_interpreter
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.interpreter import Interpreter
-from torchreid_amd.targets import Target, build_target
+from torchreid_amd.core import host
+from torchreid_amd.interpreter.interpreter import Interpreter
+from torchreid_amd.targets import Target
+from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.tail import principal
 
 THREE = AttributeSchema("three", ("a", "b", "c"))

@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd import create_interpreter, host
+from torchreid_amd import create_interpreter
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.contributions import contributions_between, contributions_matrix, shares_of
-from torchreid_amd.distances import DISTANCES
-from torchreid_amd.errors import InputError
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.heads.directions import Directions
-from torchreid_amd.heads.eye import Eye, recognised
-from torchreid_amd.interpreter import Decomposition
+from torchreid_amd.heads.recogniser import AttributeRecogniser, recognised
+from torchreid_amd.interpreter.contributions import contributions_between, contributions_matrix, shares_of
+from torchreid_amd.interpreter.decomposition import Decomposition
+from torchreid_amd.interpreter.distances import DISTANCES
 
 THREE = AttributeSchema("three", ("a", "b", "c"))
 
@@ -304,7 +305,7 @@ def test_fewer_levels_are_the_coarsest():
 def test_maps_of_many_channels_count_no_more_than_fine_ones(channels, pace):
     torch.manual_seed(0)
     levels = [torch.randn(2, channels, 8, 4)]
-    eye = Eye(levels, torch.eye(5, dtype=torch.bool), width=5).eval()
+    eye = AttributeRecogniser(levels, torch.eye(5, dtype=torch.bool), width=5).eval()
     eye.merged, eye.score = nn.Identity(), nn.Identity()
     torch.testing.assert_close(eye(levels), pace * eye.looks[0](levels[0]))
 

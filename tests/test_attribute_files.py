@@ -21,7 +21,7 @@ from torchreid_amd.attributes import (
     read_table,
 )
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 DATA = Path(os.environ.get("TORCHREID_AMD_DATA") or Path(__file__).parents[2] / "shared" / "data")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from literal_scores import literal_ap, literal_pair
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation import (
     ADRE,
     AttributeScores,

@@ -8,7 +8,7 @@ import torch
 
 from torchreid_amd.attributes import AttributeSchema, AttributeTable, LabelSource, SourceLabels, label_source
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501, market1501_dukemtmcreid
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 CLOTHES = AttributeSchema(
     "clothes", ("hat", "red", "blue"), {"colour": ("red", "blue")}, {"hat": ("hat", "bare")}

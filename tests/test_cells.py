@@ -9,9 +9,10 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from torchreid_amd import Explainer, create_interpreter, host
-from torchreid_amd.evaluation.photographs import at_size
-from torchreid_amd.targets.cells import Cells, resized
+from torchreid_amd import Explainer, create_interpreter
+from torchreid_amd.core import host
+from torchreid_amd.interpreter.maps import at_size
+from torchreid_amd.targets.receptive_fields import Cells, resized
 
 SIZE = (64, 48)
 
@@ -26,7 +27,7 @@ def convolution(kernel, stride=1, padding=0, dilation=1):
     return nn.Conv2d(1, 1, kernel, stride, padding, dilation)
 
 
-#: the last one's shift, by hand, in its own cells
+#: the last one's offset, by hand, in its own cells
 STACKS = {
     "even": (nn.Sequential(convolution(3, 1, 1), nn.AvgPool2d(2)), (0, 0)),
     "patches": (convolution(16, 16), (0, 0)),
@@ -44,7 +45,7 @@ def test_shifts_by_hand(name):
     stack, wanted = STACKS[name]
     with torch.no_grad(), Cells(SIZE) as cells:
         out = stack(torch.zeros(1, 1, *SIZE))
-    assert cells.shift(out.shape[2:]) == pytest.approx(wanted)
+    assert cells.offset(out.shape[2:]) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("name", ["even", "patches", "stem of a ResNet", "dilated", "one axis"])
@@ -63,9 +64,9 @@ def test_a_cell_lies_in_the_middle_of_what_it_sees(name):
     gradient = image.grad[0, 0]
     down = (gradient.sum(1) * torch.arange(SIZE[0])).sum() / gradient.sum()
     right = (gradient.sum(0) * torch.arange(SIZE[1])).sum() / gradient.sum()
-    shift = cells.shift(out.shape[2:])
+    offset = cells.offset(out.shape[2:])
     for seen, cell, n, pixels, by in zip(
-        (down, right), (row, column), out.shape[2:], SIZE, shift, strict=True
+        (down, right), (row, column), out.shape[2:], SIZE, offset, strict=True
     ):
         assert float(seen) == pytest.approx((cell + 0.5 + by) * pixels / n - 0.5, abs=1e-3)
 
@@ -77,7 +78,7 @@ def test_cells_of_targets():
         with torch.no_grad(), Cells(target.size) as cells:
             maps = target.levels(torch.zeros(1, 3, *target.size))[0]
         for f, wanted in zip(maps, pixels, strict=True):
-            down, right = cells.shift(f.shape[2:])
+            down, right = cells.offset(f.shape[2:])
             assert -down * target.size[0] / f.shape[2] == pytest.approx(wanted)
             assert -right * target.size[1] / f.shape[3] == pytest.approx(wanted)
 
@@ -97,24 +98,24 @@ def test_a_cell_of_a_target_lies_where_its_gradient_does(name):
         centre = float((seen.sum(1 - axis) * torch.arange(target.size[axis])).sum() / seen.sum())
         pixels = target.size[axis] / features.shape[2 + axis]
         even = (cell + 0.5) * pixels - 0.5
-        assert abs(even + target.shift[axis] * pixels - centre) < min(1.5, abs(even - centre))
+        assert abs(even + target.offset[axis] * pixels - centre) < min(1.5, abs(even - centre))
 
 
 def test_maps_are_laid_where_their_cells_lie():
     interpreter = create_interpreter(host.build_model("resnet18", num_classes=3), "attrimeter")
-    assert interpreter.shift == interpreter.target.shift == pytest.approx((-15.5 / 32, -15.5 / 32))
+    assert interpreter.offset == interpreter.target.offset == pytest.approx((-15.5 / 32, -15.5 / 32))
     additive = create_interpreter(host.build_model("resnet18", num_classes=3), "additive")
-    assert additive.shift == pytest.approx((-1.5 / 8, -1.5 / 8))  # two by two cells of the finest map
+    assert additive.offset == pytest.approx((-1.5 / 8, -1.5 / 8))  # two by two cells of the finest map
     photograph = Image.new("RGB", (128, 256))
     e = Explainer(interpreter).explain(photograph, photograph)
-    assert e.shift == interpreter.shift == tuple(e.to_dict(maps=True)["shift"])
+    assert e.offset == interpreter.offset == tuple(e.to_dict(maps=True)["shift"])
     spot = np.zeros((26, 8, 4), dtype=np.float32)
     spot[:, 4, 1] = 1
     moved = replace(e, attention=(spot, spot))
     for found in (
         moved.maps[0][0],
         moved.map(1, "hat"),
-        at_size(torch.from_numpy(spot), (256, 128), e.shift)[0],
+        at_size(torch.from_numpy(spot), (256, 128), e.offset)[0],
     ):
         row, column = divmod(int(np.asarray(found).argmax()), 128)
         assert abs(row - 128) <= 1 and abs(column - 32) <= 1
@@ -132,19 +133,19 @@ def test_without_a_shift_it_is_what_pytorch_does(grid):
 
 
 @pytest.mark.parametrize(
-    ("cells", "wanted", "shift"), [(4, 16, -0.484), (8, 8, -0.375), (16, 8, 0.25), (1, 4, -0.4)]
+    ("cells", "wanted", "offset"), [(4, 16, -0.484), (8, 8, -0.375), (16, 8, 0.25), (1, 4, -0.4)]
 )
-def test_a_shifted_map_shows_the_truth(cells, wanted, shift):
+def test_a_shifted_map_shows_the_truth(cells, wanted, offset):
     """Maps that hold their cells' own positions give the positions of the new grid, inside."""
-    position = (torch.arange(cells) + 0.5 + shift) / cells
+    position = (torch.arange(cells) + 0.5 + offset) / cells
     rows = position.view(1, 1, -1, 1).expand(1, 1, cells, 2)
-    found = resized(rows, (wanted, 2), (shift, 0.0))[0, 0, :, 0]
+    found = resized(rows, (wanted, 2), (offset, 0.0))[0, 0, :, 0]
     coarse = min(cells, wanted)
     truth = (torch.arange(wanted) + 0.5) / wanted
     ends = position.view(coarse, -1).mean(1)
     torch.testing.assert_close(found, truth.clamp(ends[0], ends[-1]))
     columns = rows.transpose(2, 3)
-    torch.testing.assert_close(resized(columns, (2, wanted), (0.0, shift))[0, 0, 0], found)
+    torch.testing.assert_close(resized(columns, (2, wanted), (0.0, offset))[0, 0, 0], found)
 
 
 def test_positive_and_constant_maps_stay_so():

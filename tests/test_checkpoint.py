@@ -12,10 +12,10 @@ import torch
 from small_model import Small, one_line, same, state_of
 from torch import nn
 
-from torchreid_amd import host
-from torchreid_amd.checkpoint import fingerprint, load_weights, read_state_dict, write_checkpoint
-from torchreid_amd.errors import InputError
-from torchreid_amd.safe_load import read_checkpoint
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.safe_load import read_checkpoint
+from torchreid_amd.targets.weights import fingerprint, load_weights, read_state_dict, write_checkpoint
 
 # --- loading -------------------------------------------------------------------------------------
 

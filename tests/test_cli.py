@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from tiny_market import write_tiny_market
 
-from torchreid_amd import host
 from torchreid_amd.cli import main
+from torchreid_amd.core import host
 
 SMALL = (
     *("model.name", "osnet_x0_25", "model.pretrained", "False", "data.height", "64", "data.width", "32"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from torchreid_amd import host, losses
+from torchreid_amd import losses
 from torchreid_amd.config import (
     activate,
     active_config,
@@ -25,7 +25,8 @@ from torchreid_amd.config import (
     to_dict,
     videodata_kwargs,
 )
-from torchreid_amd.errors import InputError
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
 
 
 @pytest.fixture(autouse=True)

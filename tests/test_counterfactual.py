@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 from tiny_pedestrians import TINY, images, render_tiny
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.datasets.synthetic import (
     SyntheticOptions,
     counterfactual,
     counterfactual_photograph,
     regions,
 )
-from torchreid_amd.datasets.synthetic.person import people, schema
+from torchreid_amd.datasets.synthetic.people.person import people, schema
 from torchreid_amd.datasets.synthetic.photograph import take
 from torchreid_amd.datasets.synthetic.records import files
-from torchreid_amd.errors import InputError
 
 NAMES = schema().attributes
 

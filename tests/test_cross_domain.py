@@ -15,14 +15,14 @@ from annotated_folders import codes, duke_folders, write_mat
 from PIL import Image
 from tiny_market import write_tiny_market
 
-from torchreid_amd import host
-from torchreid_amd.attributes.manager import ManagerLabels
+from torchreid_amd.attributes.datamanager_labels import ManagerLabels
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
 from torchreid_amd.config import get_default_config
-from torchreid_amd.distances import get_distance
-from torchreid_amd.errors import InputError
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
+from torchreid_amd.interpreter.distances import get_distance
 
 MARKET, DUKE = market1501(), dukemtmcreid()
 BOTH = (

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from annotated_folders import codes, duke_folders, market_folders, write_mat
 
-from torchreid_amd import host
 from torchreid_amd.attributes import AttributeSchema, SourceLabels, label_source
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501, market1501_dukemtmcreid
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import datasets
 from torchreid_amd.datasets.dukemtmcreid import DukeMTMCreIDAttr
 from torchreid_amd.datasets.market1501 import Market1501Attr
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import datasets
 
 MARKET_TRAIN = {"0002": ["hat", "upred"], "0007": [], "0010": ["upred", "upblue", "up"]}
 MARKET_TEST = {"0001": ["backpack"], "0003": ["hat", "downblack"]}

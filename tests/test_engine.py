@@ -11,14 +11,14 @@ import torch
 from tiny_market import write_tiny_market
 
 import torchreid_amd as amd
-from torchreid_amd import host
 from torchreid_amd.config import engine_run_kwargs, get_default_config, merge
-from torchreid_amd.engine import ImageAMDEngine
-from torchreid_amd.errors import InputError
-from torchreid_amd.interpreter import Interpreter
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.engine.engine import ImageAMDEngine
+from torchreid_amd.engine.train import build_datamanager, build_engine, train
+from torchreid_amd.interpreter.interpreter import Interpreter
+from torchreid_amd.interpreter.run_folder import load_run
 from torchreid_amd.losses import batch_pairs
-from torchreid_amd.run import load_run
-from torchreid_amd.train import build_datamanager, build_engine, train
 
 torchreid = host.torchreid()
 

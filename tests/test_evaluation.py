@@ -10,9 +10,8 @@ import pytest
 import torch
 from literal_scores import literal_scores, side
 
-from torchreid_amd import host
-from torchreid_amd.distances import get_distance
-from torchreid_amd.errors import InputError
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation import (
     DecomposedImages,
     DecompositionScores,
@@ -20,7 +19,8 @@ from torchreid_amd.evaluation import (
     evaluate_decomposition,
     score_table,
 )
-from torchreid_amd.evaluation.blocks import block_sizes, label_pairs
+from torchreid_amd.evaluation.pairs.blocks import block_sizes, label_pairs
+from torchreid_amd.interpreter.distances import get_distance
 
 # ---------------------------------------------------------------- retrieval
 

@@ -9,10 +9,9 @@ import pytest
 import torch
 from region_toy import SCHEMA, ToyTruth, perfect_eye, random_eye, toy_people
 
-from torchreid_amd.distances import get_distance
-from torchreid_amd.evaluation.class_activation import distance_activations
-from torchreid_amd.evaluation.effect import (
-    Change,
+from torchreid_amd.evaluation.baselines.class_activation import distance_activations
+from torchreid_amd.evaluation.baselines.linear_probe import fit_regression
+from torchreid_amd.evaluation.counterfactual.effect import (
     EffectScores,
     changes_of,
     largest_agrees,
@@ -20,8 +19,10 @@ from torchreid_amd.evaluation.effect import (
     signs_agree,
     together,
 )
-from torchreid_amd.evaluation.effect_pairs import measure_effects, sample_pairs
-from torchreid_amd.evaluation.linear_probe import fit_regression
+from torchreid_amd.evaluation.counterfactual.measure import measure_effects
+from torchreid_amd.evaluation.data.ground_truth import Change
+from torchreid_amd.evaluation.data.labelled_images import sample_pairs
+from torchreid_amd.interpreter.distances import get_distance
 
 
 def test_changes_by_hand():

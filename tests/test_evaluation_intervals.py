@@ -15,12 +15,11 @@ import torch
 from literal_scores import side
 from two_processes import GALLERY, QUERY, RATES
 
-from torchreid_amd.distances import get_distance
 from torchreid_amd.evaluation import Mean, evaluate_decomposition, score_pairs, spearman
-from torchreid_amd.evaluation.bootstrap import bootstrap_intervals, drawn_identities
-from torchreid_amd.evaluation.by_identity import IdentitySums
-from torchreid_amd.evaluation.quantile import Quantile
-from torchreid_amd.evaluation.rank_correlation import GalleryRankCorrelation
+from torchreid_amd.evaluation.completeness import Quantile
+from torchreid_amd.evaluation.retrieval import GalleryRankCorrelation
+from torchreid_amd.evaluation.statistics import IdentitySums, bootstrap_intervals, drawn_identities
+from torchreid_amd.interpreter.distances import get_distance
 
 
 def flat(data: Any, path: str = "") -> dict[str, Any]:
@@ -172,7 +171,7 @@ def test_retrieval_at_the_full_size_of_market1501(real_file: Callable[[str], Pat
     """The official identities and cameras, seeded distances, 40 of the queries."""
     from scipy.io import loadmat
 
-    from torchreid_amd import host
+    from torchreid_amd.core import host
     from torchreid_amd.evaluation import Retrieval
 
     ids = {name: loadmat(real_file(f"market_eval_{name}.mat")) for name in ("queryID", "queryCam")}

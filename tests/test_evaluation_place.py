@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from torchreid_amd.distances import get_distance
 from torchreid_amd.evaluation import AttributeScores
-from torchreid_amd.evaluation.linear_probe import fit_probes, fit_regression
-from torchreid_amd.evaluation.place import (
+from torchreid_amd.evaluation.baselines.linear_probe import fit_probes, fit_regression
+from torchreid_amd.evaluation.localisation.scores import (
+    LocalisationScores,
     area,
     mass_in_regions,
     pointing,
     relevance_mass,
     relevance_rank_accuracy,
 )
-from torchreid_amd.evaluation.place_scores import PlaceScores
+from torchreid_amd.interpreter.distances import get_distance
 
 # ---------------------------------------------------------------- probes
 
@@ -109,7 +109,7 @@ def regions_of(generator: torch.Generator) -> torch.Tensor:
 
 def test_a_perfect_map_scores_hundred_and_a_random_one_chance():
     generator = torch.Generator().manual_seed(0)
-    perfect, random = PlaceScores(3), PlaceScores(3)
+    perfect, random = LocalisationScores(3), LocalisationScores(3)
     for image in range(400):
         regions = regions_of(generator)
         perfect.update(regions.float(), regions, image % 50)
@@ -126,7 +126,7 @@ def test_a_perfect_map_scores_hundred_and_a_random_one_chance():
 
 
 def test_some_of_the_attributes_have_scores_of_their_own():
-    scores = PlaceScores(3)
+    scores = LocalisationScores(3)
     for image in range(8):
         generator = torch.Generator().manual_seed(image)
         regions = regions_of(generator)
@@ -145,7 +145,7 @@ def test_a_region_in_the_same_place_is_no_rival():
     colour[0, 0] = False  # 7 of 8 pixels: the same place
     hat = ~left
     maps = torch.stack([colour, trousers, trousers]).float()  # the hat's map lies on the trousers
-    scores = PlaceScores(3)
+    scores = LocalisationScores(3)
     scores.update(maps, torch.stack([trousers, colour, hat]), 0)
     first, chance = scores.own_region_first()
     assert first == pytest.approx(200 / 3)  # trousers and their colour, though 8/7 denser in the other
@@ -153,7 +153,7 @@ def test_a_region_in_the_same_place_is_no_rival():
 
 
 def test_only_images_where_it_is_visible_count():
-    scores = PlaceScores(3)
+    scores = LocalisationScores(3)
     regions = torch.zeros(3, 2, 2, dtype=torch.bool)
     regions[0, 0, 0] = True
     scores.update(torch.ones(3, 2, 2), regions, 1)
@@ -162,5 +162,5 @@ def test_only_images_where_it_is_visible_count():
     assert rows[0]["pointing"] == 25 and rows[1]["pointing"] is None
     assert scores.percent()["pointing"] == 25
     assert scores.concentration()[0, 0] == 1 and scores.concentration()[0, 1].isnan()
-    halves = PlaceScores(3).merge(scores).merge(scores)
+    halves = LocalisationScores(3).merge(scores).merge(scores)
     assert [row["images"] for row in halves.by_attribute()] == [2, 0, 0]

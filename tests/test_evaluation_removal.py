@@ -11,16 +11,21 @@ from literal_scores import side
 from region_toy import SCHEMA, perfect_eye, random_eye, toy_people
 
 from torchreid_amd import create_interpreter
-from torchreid_amd.distances import get_distance
-from torchreid_amd.evaluation.effect_pairs import sample_pairs
-from torchreid_amd.evaluation.imputation import (
+from torchreid_amd.evaluation.data.labelled_images import sample_pairs
+from torchreid_amd.evaluation.deletion.curves import (
+    CurveMean,
+    curve,
+    curves_record,
+    deletion_curves,
+    removed_first,
+)
+from torchreid_amd.evaluation.deletion.imputation import (
     NOISE,
     blur_imputed,
     mean_imputed,
     noisy_linear_imputed,
 )
-from torchreid_amd.evaluation.removal import CurveMean, curve, curves_record, removal_curves, removed_first
-from torchreid_amd.evaluation.sanity import (
+from torchreid_amd.evaluation.sanity.randomised import (
     Stability,
     exchanged_attributes,
     fell,
@@ -28,6 +33,7 @@ from torchreid_amd.evaluation.sanity import (
     with_randomised_target,
     with_shuffled_labels,
 )
+from torchreid_amd.interpreter.distances import get_distance
 
 
 def test_the_largest_values_are_removed_first():
@@ -104,7 +110,7 @@ def test_a_curve_by_hand():
 
 def test_all_orders_imputations_and_directions_are_recorded(tmp_path: Path):
     people = toy_people(12, 0, tmp_path)
-    curves = removal_curves(perfect_eye(), people, people, sample_pairs(people, people, 6, 0))
+    curves = deletion_curves(perfect_eye(), people, people, sample_pairs(people, people, 6, 0))
     record = curves_record(curves)
     for direction in ("removing", "inserting"):
         assert set(record[direction]) == {"mean", "blur", "noisy linear"}

@@ -14,45 +14,40 @@ from region_toy import SCHEMA, PerfectHead, ToyTruth, perfect_eye, random_eye, t
 
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
-from torchreid_amd.distances import get_distance
-from torchreid_amd.errors import InputError
-from torchreid_amd.evaluate import PARTS, Settings
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation import evaluate_decomposition
-from torchreid_amd.evaluation.photographs import Eye
-from torchreid_amd.evaluation.report_table import cell, grid, report_table
-from torchreid_amd.evaluation.sanity_record import sanity_record
-from torchreid_amd.evaluation.scene import (
-    Scene,
-    decomposed,
-    effect_pairs,
-    effect_record,
-    place_record,
-    place_scores,
-    removal_record,
-)
-from torchreid_amd.evaluation.synthetic_truth import truth_of
-from torchreid_amd.report.scores_figure import save_score_figures
-from torchreid_amd.report.scores_markdown import compare_runs
-from torchreid_amd.run import FORMAT
+from torchreid_amd.evaluation.counterfactual.record import counterfactual_record, effect_pairs
+from torchreid_amd.evaluation.data.ground_truth import truth_of
+from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
+from torchreid_amd.evaluation.deletion.curves import deletion_record
+from torchreid_amd.evaluation.localisation.record import localisation_record, localisation_scores
+from torchreid_amd.evaluation.questions import PARTS, Settings
+from torchreid_amd.evaluation.report.figures import save_score_figures
+from torchreid_amd.evaluation.report.markdown import compare_runs
+from torchreid_amd.evaluation.report.tables import cell, grid, report_table
+from torchreid_amd.evaluation.sanity.record import sanity_record
+from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.distances import get_distance
+from torchreid_amd.interpreter.run_folder import FORMAT
 
 
-def scene_of(eye: Eye, folder: Path) -> Scene:
+def scene_of(eye: Eye, folder: Path) -> Testbed:
     people = toy_people(60, 0, folder)
     query, gallery = people.part(range(0, 60, 2)), people.part(range(1, 60, 2))
-    return Scene(eye, query, gallery, people, eye.embed_files(people.paths), ToyTruth(people))
+    return Testbed(eye, query, gallery, people, eye.embed_files(people.paths), ToyTruth(people))
 
 
-def record_of(scene: Scene) -> dict[str, Any]:
-    eye = scene.eye
-    sides = decomposed(eye, scene.query), decomposed(eye, scene.gallery)
-    rates = torch.from_numpy(scene.train.labels.mean(0))
+def record_of(testbed: Testbed) -> dict[str, Any]:
+    eye = testbed.eye
+    sides = decomposed(eye, testbed.query), decomposed(eye, testbed.gallery)
+    rates = torch.from_numpy(testbed.train.labels.mean(0))
     distance = get_distance(eye.interpreter.metric)
     names = SCHEMA.attributes
     record = evaluate_decomposition(*sides, distance, eye.interpreter.form, names, rates).to_dict()
-    record["place"] = place_record(scene, 40)
-    record["effect"] = effect_record(effect_pairs(scene, 30))
-    record["removal"] = removal_record(scene, 4)
-    record["sanity"] = sanity_record(scene, rates)
+    record["place"] = localisation_record(testbed, 40)
+    record["effect"] = counterfactual_record(effect_pairs(testbed, 30))
+    record["removal"] = deletion_record(testbed, 4)
+    record["sanity"] = sanity_record(testbed, rates)
     return json.loads(json.dumps(record))
 
 
@@ -64,16 +59,16 @@ class MovedHead(PerfectHead):
 
 
 def test_places_are_scored_where_the_cells_of_maps_lie(tmp_path: Path):
-    scene = scene_of(perfect_eye(), tmp_path)
+    testbed = scene_of(perfect_eye(), tmp_path)
     moved = scene_of(perfect_eye(), tmp_path)
     moved.eye.interpreter.head = head = MovedHead()
-    right, wrong = (place_scores(s, s.query)["interpreter"].percent() for s in (scene, moved))
-    head.shift = (-1.0, 0.0)
-    found = place_scores(moved, moved.query)
+    right, wrong = (localisation_scores(s, s.query)["interpreter"].percent() for s in (testbed, moved))
+    head.offset = (-1.0, 0.0)
+    found = localisation_scores(moved, moved.query)
     assert found["interpreter"].percent() == pytest.approx(right)
     assert wrong["relevance_mass"] < 90 < right["relevance_mass"]
     assert found["average map"].percent() == pytest.approx(
-        place_scores(scene, scene.query)["average map"].percent()
+        localisation_scores(testbed, testbed.query)["average map"].percent()
     )
 
 

@@ -8,8 +8,8 @@ import pytest
 from target_tester import TargetTester
 from target_tester import subject as make
 
-from torchreid_amd import host
-from torchreid_amd.registry import natural_key, targets
+from torchreid_amd.core import host
+from torchreid_amd.core.registry import natural_key, targets
 from torchreid_amd.targets.table import families
 
 NAMES = sorted((n for n in host.model_factory() if not n.startswith(("amd_", "timm_"))), key=natural_key)

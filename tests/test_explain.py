@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 from toy_interpreter import SCHEMA, SIZE, WEIGHTS, noisy, plain, toy_explainer, toy_interpreter
 
-from torchreid_amd import host
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.distances import get_distance
-from torchreid_amd.errors import InputError
-from torchreid_amd.explain import Explainer, Explanation
-from torchreid_amd.explanation import resize_maps
-from torchreid_amd.ranking import same_person
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.explanation.explainer import Explainer, Explanation
+from torchreid_amd.explanation.ranking import same_person
+from torchreid_amd.interpreter.distances import get_distance
+from torchreid_amd.interpreter.maps import resize_maps
 
 
 def test_preprocess_is_torchreids_test_transform(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +104,7 @@ def test_many_is_lazy_and_reads_a_photograph_once_a_batch() -> None:
 
 
 def test_target_distance_equals_what_torchreid_prints(build: Callable[..., Any]) -> None:
-    from torchreid_amd.interpreter import create_interpreter
+    from torchreid_amd.interpreter.interpreter import create_interpreter
 
     model = build("osnet_x0_25")
     explainer = Explainer(create_interpreter(model, "attrimeter", "market1501"), (64, 32))
@@ -117,8 +117,8 @@ def test_target_distance_equals_what_torchreid_prints(build: Callable[..., Any])
 
 
 def test_real_checkpoint_explains_a_pair(real_file: Callable[[str], Path], build: Callable[..., Any]) -> None:
-    from torchreid_amd.checkpoint import load_weights
-    from torchreid_amd.interpreter import create_interpreter
+    from torchreid_amd.interpreter.interpreter import create_interpreter
+    from torchreid_amd.targets.weights import load_weights
 
     model = build("osnet_x0_25", num_classes=751)
     load_weights(model, real_file("osnet_x0_25_market1501.pth"))
@@ -279,7 +279,8 @@ def test_from_pretrained_takes_what_the_run_remembers(monkeypatch: pytest.Monkey
     )
     asked = {}
     monkeypatch.setattr(
-        "torchreid_amd.run.load_run", lambda folder, **k: (asked.update(k, folder=folder), run)[1]
+        "torchreid_amd.explanation.explainer.load_run",
+        lambda folder, **k: (asked.update(k, folder=folder), run)[1],
     )
     explainer = Explainer.from_pretrained("a-run", weights="w.pth")
     assert asked["folder"] == "a-run" and asked["weights"] == "w.pth"

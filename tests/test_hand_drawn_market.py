@@ -10,8 +10,8 @@ import pytest
 from annotated_folders import codes, write_images, write_mat
 
 from torchreid_amd.attributes.sets import market1501
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.datasets import Market1501Attr
-from torchreid_amd.errors import InputError
 
 
 @pytest.fixture(scope="module")

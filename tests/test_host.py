@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 import torchreid_amd as amd
-from torchreid_amd import host
 from torchreid_amd.config import activate, get_default_config
-from torchreid_amd.interpreted import InterpretedModel
-from torchreid_amd.interpreter import Decomposition
+from torchreid_amd.core import host
+from torchreid_amd.engine.amd_model import InterpretedModel
+from torchreid_amd.interpreter.decomposition import Decomposition
 
 torchreid = host.torchreid()
 
@@ -142,7 +142,7 @@ _IN_BOTH_LAYOUTS = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import torch, torchreid_amd as amd
-from torchreid_amd import host
+from torchreid_amd.core import host
 from torchreid_amd.config import activate, get_default_config
 package = host.torchreid()
 assert package.__file__.startswith(sys.argv[1]), package.__file__

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from toy_interpreter import noisy, plain, toy_explainer
 
-from torchreid_amd.errors import InputError
-from torchreid_amd.image import image_name, list_images, read_image
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.images import image_name, list_images, read_image
 
 
 def _pixel(image: Image.Image) -> tuple[int, ...]:

@@ -8,11 +8,13 @@ import torch
 from networks import Moody, TwoBranches
 
 import torchreid_amd as amd
-from torchreid_amd import InputError, host
+from torchreid_amd import InputError
 from torchreid_amd.cli import main
-from torchreid_amd.registry import natural_key
-from torchreid_amd.targets import build_target, cut, table
-from torchreid_amd.targets.inspection import inspect_model, inspect_target
+from torchreid_amd.core import host
+from torchreid_amd.core.registry import natural_key
+from torchreid_amd.interpreter.inspection import inspect_model, inspect_target
+from torchreid_amd.targets import cut, table
+from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.model_zoo import PUBLISHED, list_zoo, where_to_get
 
 README = Path(__file__).parents[1] / "README.md"

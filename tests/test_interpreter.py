@@ -6,14 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd import create_interpreter, host
+from torchreid_amd import create_interpreter
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.contributions import shares_of
-from torchreid_amd.distances import DISTANCES, get_distance
-from torchreid_amd.errors import InputError
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import attribute_sets, list_heads
 from torchreid_amd.heads import phi
-from torchreid_amd.interpreter import Decomposition, Interpreter
-from torchreid_amd.registry import attribute_sets, list_heads
+from torchreid_amd.interpreter.contributions import shares_of
+from torchreid_amd.interpreter.decomposition import Decomposition
+from torchreid_amd.interpreter.distances import DISTANCES, get_distance
+from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets import AveragePoolTail, Target
 
 HEADS = list_heads()

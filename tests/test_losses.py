@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import losses
 from torchreid_amd.losses import (
     AttributePriorLoss,
     MetricDistillationLoss,
@@ -17,7 +18,6 @@ from torchreid_amd.losses import (
     batch_pairs,
     metric_distillation,
 )
-from torchreid_amd.registry import losses
 
 GROUPS = [[0, 1, 2, 3], [5, 6, 7]]
 

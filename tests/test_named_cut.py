@@ -12,6 +12,7 @@ from torch import nn
 import torchreid_amd as amd
 from torchreid_amd import InputError, Target, create_interpreter, cut
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.core import host
 from torchreid_amd.targets import unwrap
 
 SIZE = (64, 32)
@@ -39,7 +40,7 @@ CUTS = {
         nn.Sequential(TwoBranches()), map=("0.coarse.1", "0.fine"), stem="0.start.1", size=SIZE
     ),
     "resnet18": lambda: cut(
-        amd.host.build_model("resnet18", num_classes=3), map="layer4", stem="layer2", size=SIZE
+        host.build_model("resnet18", num_classes=3), map="layer4", stem="layer2", size=SIZE
     ),
 }
 
@@ -81,7 +82,7 @@ def test_two_branches_by_hand():
 
 def test_overwritten_outputs_are_taken_after_the_overwriting():
     target = cut(plain(), map="2", stem="0", size=SIZE)
-    assert target.place.maps == ("3",)
+    assert target.cut_point.maps == ("3",)
     _, features = target.features(images())
     before = features.clone()
     target.tail(features)

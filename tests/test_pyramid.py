@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from torchreid_amd import host
-from torchreid_amd.targets import Target, build_target
+from torchreid_amd.core import host
+from torchreid_amd.targets import Target
+from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.pyramid import Alone, Chain, is_map_of, pyramid_of
 
 

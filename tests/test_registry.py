@@ -4,9 +4,10 @@ import importlib.metadata as metadata
 
 import pytest
 
-from torchreid_amd import registry
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import Registry
+from torchreid_amd import plugin
+from torchreid_amd.core import registry
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import Registry
 
 
 def test_name_comes_from_the_function():
@@ -70,21 +71,21 @@ class _Points:
 
 def test_broken_plugin_is_named_and_does_not_stop_the_rest(monkeypatch, tmp_path):
     (tmp_path / "good_plugin.py").write_text(
-        "from torchreid_amd.registry import register_head\n"
+        "from torchreid_amd.core.registry import register_head\n"
         "def add():\n"
         "    @register_head(name='from_a_plugin')\n"
         "    class Head: pass\n"
     )
     (tmp_path / "bad_plugin.py").write_text("raise OSError('no such device')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    group = registry.PLUGIN_GROUP
+    group = plugin.PLUGIN_GROUP
     points = _Points(
         metadata.EntryPoint("broken", "bad_plugin", group),
         metadata.EntryPoint("fine", "good_plugin:add", group),
     )
-    monkeypatch.setattr(registry, "entry_points", points)
+    monkeypatch.setattr(plugin, "entry_points", points)
     with pytest.warns(UserWarning, match=r"plug-in 'broken' \(bad_plugin\).*OSError: no such device"):
-        failed = registry.load_plugins()
+        failed = plugin.load_plugins()
     try:
         assert list(failed) == ["broken"]
         assert "from_a_plugin" in registry.heads

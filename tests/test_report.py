@@ -19,11 +19,11 @@ from toy_interpreter import noisy, plain, toy_explainer
 
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.sets import market1501
-from torchreid_amd.errors import InputError
-from torchreid_amd.explanation import Explanation
-from torchreid_amd.report.overlay import Scale, shared_scale, thumbnail, tint
-from torchreid_amd.report.sheet import COLOURS, FRAMES, shorten, text_width, wrap
-from torchreid_amd.report.words import number, percent, short_names
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.explanation.explanation import Explanation
+from torchreid_amd.explanation.report.layout import COLOURS, FRAMES, shorten, text_width, wrap
+from torchreid_amd.explanation.report.overlay import Scale, shared_scale, thumbnail, tint
+from torchreid_amd.explanation.report.text import number, percent, short_names
 
 
 def _explanation(

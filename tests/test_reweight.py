@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 
 import torchreid_amd as amd
-from torchreid_amd.distances import get_distance
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation import DecomposedImages
-from torchreid_amd.evaluation.pair_shares import NEAREST, same_and_nearest
-from torchreid_amd.evaluation.report_table import report_table
+from torchreid_amd.evaluation.pairs.pair_shares import NEAREST, same_and_nearest
+from torchreid_amd.evaluation.report.tables import report_table
 from torchreid_amd.evaluation.retrieval import Retrieval
-from torchreid_amd.reweight import (
+from torchreid_amd.evaluation.reweighting import (
     Reweighting,
     fit_reweighting,
     gain,
     reweighting_record,
     score_reweightings,
 )
+from torchreid_amd.interpreter.distances import get_distance
 
 EUCLIDEAN = get_distance("euclidean")
 

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.checkpoint import fingerprint
 from torchreid_amd.config import get_default_config, to_dict
-from torchreid_amd.errors import InputError
-from torchreid_amd.interpreter import Interpreter, create_interpreter
-from torchreid_amd.run import load_run, read_run, save_run
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
+from torchreid_amd.interpreter.run_folder import load_run, read_run, save_run
+from torchreid_amd.targets.weights import fingerprint
 
 SCHEMA = AttributeSchema("own", ("red", "blue", "hat"), {"colour": ("red", "blue")}, {"hat": ("hat", "bare")})
 MODEL = "osnet_x0_25"

@@ -16,10 +16,10 @@ import torch
 from small_model import Small, one_line, same, state_of
 from torch import nn
 
-from torchreid_amd import host
-from torchreid_amd.checkpoint import read_state_dict
-from torchreid_amd.errors import InputError
-from torchreid_amd.safe_load import read_checkpoint
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.safe_load import read_checkpoint
+from torchreid_amd.targets.weights import read_state_dict
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from tiny_pedestrians import TINY, images, render_tiny
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.datasets.synthetic import (
     Record,
     SyntheticAttr,
@@ -23,11 +24,10 @@ from torchreid_amd.datasets.synthetic import (
     render_dataset,
     rendering,
 )
-from torchreid_amd.datasets.synthetic.camera import NEUTRAL
-from torchreid_amd.datasets.synthetic.person import people, schema
+from torchreid_amd.datasets.synthetic.people.person import people, schema
 from torchreid_amd.datasets.synthetic.photograph import take
 from torchreid_amd.datasets.synthetic.records import files
-from torchreid_amd.errors import InputError
+from torchreid_amd.datasets.synthetic.street.camera import NEUTRAL
 
 NAMES = schema().attributes
 CARRIED = ("backpack", "bag", "handbag", "hat")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from torchreid_amd import host
 from torchreid_amd.attributes.labels import label_source
 from torchreid_amd.cli import main
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.datasets.synthetic import (
     SyntheticAttr,
     SyntheticAttrNight,
@@ -22,14 +23,14 @@ from torchreid_amd.datasets.synthetic import (
     regions,
     render_dataset,
 )
-from torchreid_amd.datasets.synthetic.camera import CAMERAS, camera_of
-from torchreid_amd.datasets.synthetic.night_camera import NIGHT_CAMERAS
-from torchreid_amd.datasets.synthetic.night_scene import NIGHT_PLACES
-from torchreid_amd.datasets.synthetic.person import people, schema
+from torchreid_amd.datasets.synthetic.people.person import people, schema
 from torchreid_amd.datasets.synthetic.photograph import take
 from torchreid_amd.datasets.synthetic.records import Record, files
-from torchreid_amd.errors import InputError
-from torchreid_amd.evaluation.synthetic_truth import truth_of
+from torchreid_amd.datasets.synthetic.street.camera import CAMERAS
+from torchreid_amd.datasets.synthetic.street.domain import camera_of
+from torchreid_amd.datasets.synthetic.street.night_camera import NIGHT_CAMERAS
+from torchreid_amd.datasets.synthetic.street.night_scene import NIGHT_PLACES
+from torchreid_amd.evaluation.data.ground_truth import truth_of
 
 TINY = {"train_ids": 3, "test_ids": 2, "images_per_id": 4}
 NAMES = schema().attributes

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchreid_amd import host
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import list_targets, targets
-from torchreid_amd.targets import Target, automatic_cut, build_target, cut_by_name, tail
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import list_targets, targets
+from torchreid_amd.targets import Target, automatic_cut, cut_by_name, tail
+from torchreid_amd.targets.build import build_target
 
 
 def images(batch=2, height=128, width=64):

@@ -9,16 +9,18 @@ from tiny_market import write_tiny_market
 from torch import nn
 
 import torchreid_amd as amd
-from torchreid_amd import create_interpreter, host
+from torchreid_amd import create_interpreter
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.config import activate, get_default_config
-from torchreid_amd.errors import InputError
-from torchreid_amd.factory import OpenFactory, Pattern
-from torchreid_amd.interpreted import InterpretedModel
-from torchreid_amd.run import load_run, save_run
-from torchreid_amd.targets import build_target, timm_model
-from torchreid_amd.targets.timm_cut import timm_cut
-from torchreid_amd.targets.timm_tokens import Embedding, TokenTail
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.engine.amd_model import InterpretedModel
+from torchreid_amd.interpreter.run_folder import load_run, save_run
+from torchreid_amd.plugin import OpenFactory, Pattern
+from torchreid_amd.targets.build import build_target
+from torchreid_amd.targets.timm import model as timm_model
+from torchreid_amd.targets.timm.cut import timm_cut
+from torchreid_amd.targets.timm.tokens import Embedding, TokenTail
 
 torchreid = host.torchreid()
 TWO = AttributeSchema("two", ("a", "b"))
@@ -48,7 +50,7 @@ def test_names_are_listed_by_pattern_only():
 
 def test_importing_does_not_import_timm():
     code = (
-        "import sys; from torchreid_amd import host; build = host.torchreid().models.build_model;"
+        "import sys; from torchreid_amd.core import host; build = host.torchreid().models.build_model;"
         "build('osnet_x0_25', 2, pretrained=False); assert 'timm' not in sys.modules;"
         "build('timm_resnet10t', 2, pretrained=False); assert 'timm' in sys.modules"
     )

@@ -6,10 +6,11 @@ import torch
 from target_tester import noise
 from torch import nn
 
-from torchreid_amd import fingerprint, host, load_weights
-from torchreid_amd.checkpoint import is_classifier
-from torchreid_amd.registry import list_targets
+from torchreid_amd import fingerprint, load_weights
+from torchreid_amd.core import host
+from torchreid_amd.core.registry import list_targets
 from torchreid_amd.targets.table import families
+from torchreid_amd.targets.weights import is_classifier
 
 QUICK = ("hacnn", "shufflenet", "squeezenet1_0", "resnet18", "osnet_ain_x1_0", "pcb_p4")
 FIRSTS = [family[0] for family in families()]

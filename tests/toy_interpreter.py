@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.explain import Explainer
-from torchreid_amd.interpreter import Interpreter
+from torchreid_amd.explanation.explainer import Explainer
+from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.target import AveragePoolTail, Target
 
 SCHEMA = AttributeSchema(

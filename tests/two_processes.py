@@ -11,8 +11,8 @@ import sys
 import torch
 from literal_scores import side
 
-from torchreid_amd.distances import get_distance
 from torchreid_amd.evaluation import score_pairs
+from torchreid_amd.interpreter.distances import get_distance
 
 QUERY, GALLERY, RATES = (31, 5, 6, 4), (43, 5, 6, 5), [0.5, 0.05, 0.8, 0.3, 0.95]
 

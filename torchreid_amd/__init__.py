@@ -5,30 +5,31 @@ entry ``amd_<model>`` for every model, the AMD engine and its losses. :func:`uni
 torchreid back.
 """
 
-from torchreid_amd import attributes, datasets, losses, reweight, targets
+from torchreid_amd import attributes, datasets, losses, targets
 from torchreid_amd.attributes import AttributeSchema, AttributeTable
-from torchreid_amd.checkpoint import fingerprint, load_weights, read_state_dict
 from torchreid_amd.config import get_default_config
-from torchreid_amd.errors import InputError
-from torchreid_amd.explain import Explainer
-from torchreid_amd.explanation import Explanation
-from torchreid_amd.host import install, uninstall
-from torchreid_amd.interpreter import Comparison, Decomposition, Interpreter, create_interpreter
-from torchreid_amd.ranking import Ranking
-from torchreid_amd.registry import (
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import (
     list_attributes,
     list_datasets,
     list_heads,
     list_losses,
     list_targets,
-    load_plugins,
     register_attributes,
     register_dataset,
     register_head,
     register_loss,
 )
-from torchreid_amd.run import load_run, save_run
-from torchreid_amd.targets import Target, build_target, cut, cut_by_name, register_target
+from torchreid_amd.evaluation import reweighting as reweight
+from torchreid_amd.explanation.explainer import Explainer
+from torchreid_amd.explanation.explanation import Explanation, Ranking
+from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
+from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
+from torchreid_amd.interpreter.run_folder import load_run, save_run
+from torchreid_amd.plugin import install, load_plugins, uninstall
+from torchreid_amd.targets import Target, cut, cut_by_name, register_target
+from torchreid_amd.targets.build import build_target
+from torchreid_amd.targets.weights import fingerprint, load_weights, read_state_dict
 
 __version__ = "0.1.0"
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchreid_amd.errors import InputError, unknown_name
+from torchreid_amd.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from torchreid_amd.explain import Explainer
+    from torchreid_amd.explanation.explainer import Explainer
 
 _KINDS = ("targets", "heads", "losses", "datasets", "attributes", "zoo")
 
@@ -165,13 +165,14 @@ def _split(values: list[str]) -> tuple[list[str], list[str]]:
 
 def _train(args: argparse.Namespace) -> None:
     from torchreid_amd.config import get_default_config
-    from torchreid_amd.train import train
+    from torchreid_amd.engine.train import train
 
     train(_configure(args, get_default_config()))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from torchreid_amd.evaluate import Settings, evaluate
+    from torchreid_amd.engine.evaluate import evaluate
+    from torchreid_amd.evaluation.questions import Settings
 
     settings = Settings(
         skip=tuple(args.skip),
@@ -185,15 +186,15 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _scores(args: argparse.Namespace) -> None:
-    from torchreid_amd.report.scores_markdown import compare_runs
+    from torchreid_amd.evaluation.report.markdown import compare_runs
 
     print(compare_runs(args.folders))
 
 
 def _explainer(args: argparse.Namespace) -> Explainer:
-    from torchreid_amd.explain import Explainer
-    from torchreid_amd.photograph_labels import PhotographLabels
-    from torchreid_amd.run import read_run
+    from torchreid_amd.attributes.photograph_labels import PhotographLabels
+    from torchreid_amd.explanation.explainer import Explainer
+    from torchreid_amd.interpreter.run_folder import read_run
 
     explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
     explainer.labels = PhotographLabels(read_run(args.folder)["config"], explainer.schema)
@@ -207,7 +208,7 @@ def _explain(args: argparse.Namespace) -> None:
 
 
 def _rank(args: argparse.Namespace) -> None:
-    from torchreid_amd.image import list_images
+    from torchreid_amd.core.images import list_images
 
     gallery = [p for given in args.gallery for p in (list_images(given) if Path(given).is_dir() else [given])]
     ranking = _explainer(args).explain_ranking(args.query, gallery, topk=args.topk)
@@ -243,7 +244,7 @@ def _synth(args: argparse.Namespace) -> None:
 
 
 def _inspect(args: argparse.Namespace) -> None:
-    from torchreid_amd.targets.inspection import inspect_model
+    from torchreid_amd.interpreter.inspection import inspect_model
 
     print(inspect_model(args.model, args.weights, args.size, args.map, args.stem).summary())
 

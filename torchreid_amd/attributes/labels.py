@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from torchreid_amd.attributes.read import read_table
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import datasets
+from torchreid_amd.attributes.table_file import read_table
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import datasets
 
 _MARKET = r"(?:^|/)(-?\d+)_c\d[^/]*$"  # 0002_c1s1_000451_03.jpg
 _LEADING = r"(?:^|/)(\d+)_[^/]*$"  # 0001_1_25004.jpeg, 00000_0.jpg

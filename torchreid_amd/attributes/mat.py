@@ -20,7 +20,7 @@ import scipy.io
 
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 SPLITS = ("train", "test")
 _INDEX = "image_index"

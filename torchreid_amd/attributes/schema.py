@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torchreid_amd.errors import InputError, unknown_name
+import numpy as np
+from numpy.typing import NDArray
+
+from torchreid_amd.core.errors import InputError, unknown_name
 
 UNKNOWN = -1  #: label of an attribute nobody annotated; 0 is "no", 1 is "yes"
 
@@ -117,3 +120,43 @@ def _words(given: Any) -> tuple[str, str]:
     if len(words) != 2:
         raise TypeError(f"{given!r} is not [yes, no]")
     return words[0], words[1]
+
+
+Labels = NDArray[np.int8]
+
+
+def read_labels(
+    given: Sequence[int] | Mapping[str, int] | Any | None, schema: AttributeSchema
+) -> Labels | None:
+    """Labels (M,) of one person from what a user gives.
+
+    Args:
+        given: M values 1, 0 or −1 in the schema's order (list, array or tensor), or a dictionary
+            from attribute names to them, in which missing names are unknown.
+        schema: the attributes.
+
+    Raises:
+        InputError: another number of values, another value, or an unknown name.
+    """
+    if given is None:
+        return None
+    if isinstance(given, Mapping):
+        values = np.full(len(schema), UNKNOWN, dtype=float)
+        for attribute, value in given.items():
+            values[schema.index(attribute)] = UNKNOWN if value is None else value
+    else:
+        try:
+            values = np.asarray(given, dtype=float)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"labels {given!r} are not numbers; give 1, 0 or -1 for each attribute"
+            ) from None
+    if values.shape != (len(schema),):
+        raise InputError(
+            f"labels have shape {values.shape}; expected ({len(schema)},), "
+            f"one value for each attribute of {schema.name!r}"
+        )
+    if not np.isin(values, (1, 0, UNKNOWN)).all():
+        wrong = values[~np.isin(values, (1, 0, UNKNOWN))][0]
+        raise InputError(f"a label is {wrong:g}; expected 1 (yes), 0 (no) or -1 (unknown)")
+    return values.astype(np.int8)

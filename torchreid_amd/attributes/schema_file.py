@@ -22,8 +22,8 @@ from typing import Any
 import yaml
 
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import attribute_sets
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import attribute_sets
 
 _KEYS = ("name", "attributes", "groups", "words")
 _SUFFIXES = (".json", ".yaml", ".yml")

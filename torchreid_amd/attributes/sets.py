@@ -7,7 +7,7 @@ Learning*, Pattern Recognition 2019. Order: Chen et al., ICCV 2021 (``age`` is l
 from __future__ import annotations
 
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.registry import register_attributes
+from torchreid_amd.core.registry import register_attributes
 
 _UPPER = "upper-body colour"
 _LOWER = "lower-body colour"

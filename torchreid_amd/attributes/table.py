@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 By = Literal["pid", "image"]
 

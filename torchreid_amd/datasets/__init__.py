@@ -1,9 +1,9 @@
 """Data sets with attribute labels, registered by importing them."""
 
+from torchreid_amd.core.registry import list_datasets, register_dataset
 from torchreid_amd.datasets.dukemtmcreid import DukeMTMCreIDAttr
 from torchreid_amd.datasets.market1501 import Market1501Attr
 from torchreid_amd.datasets.synthetic import SyntheticAttr, SyntheticAttrNight
-from torchreid_amd.registry import list_datasets, register_dataset
 
 __all__ = [
     "DukeMTMCreIDAttr",

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 from torchreid_amd.attributes.mat import SPLITS, read_mat
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import attribute_sets
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import attribute_sets
 
 _NAME = re.compile(r"(-?\d+)_c(\d)")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchreid_amd import host
+from torchreid_amd.core import host
+from torchreid_amd.core.registry import register_dataset
 from torchreid_amd.datasets.annotated import AnnotatedDataset
-from torchreid_amd.registry import register_dataset
 
 Market1501: Any = host.image_dataset_class("market1501")
 

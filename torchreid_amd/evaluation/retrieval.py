@@ -13,9 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchreid_amd.evaluation.adre import percent
-from torchreid_amd.evaluation.bootstrap import Interval
-from torchreid_amd.evaluation.mean import Mean
+from torchreid_amd.evaluation.statistics import Interval, Mean, percent, spearman
 
 RANKS = (1, 5, 10, 20)
 
@@ -106,3 +104,27 @@ class Retrieval:
         retrieval = cls(state["ranks"])
         retrieval.mean = Mean.from_dict(state["mean"])
         return retrieval
+
+
+class GalleryRankCorrelation:
+    """Mean over queries of the rank correlation, over the query's gallery, of two distances."""
+
+    def __init__(self) -> None:
+        self.mean = Mean()
+
+    def update(
+        self,
+        first: NDArray[np.floating],
+        second: NDArray[np.floating],
+        kept: NDArray[np.bool_],
+        pids: NDArray[np.integer],
+    ) -> None:
+        """Add queries: two distances (Q, G), which pairs count (Q, G), and identities (Q,)."""
+        found = [spearman(a[k], b[k]) for a, b, k in zip(first, second, kept, strict=True) if k.sum() > 1]
+        counts = torch.as_tensor(kept.sum(1) > 1)
+        self.mean.update(torch.tensor(found, dtype=torch.float64), identity=torch.as_tensor(pids)[counts])
+
+    def merge(self, other: GalleryRankCorrelation) -> GalleryRankCorrelation:
+        """Add the state of another process or block; gives itself."""
+        self.mean.merge(other.mean)
+        return self

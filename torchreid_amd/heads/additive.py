@@ -1,9 +1,9 @@
 """An exact interpreter: what attributes are seen, times what they do to the embedding.
 
 Attribute k's component of an embedding is f_k = s_k w_k: how surely the person has it (s_k, read
-off the target's own feature maps by :class:`~torchreid_amd.heads.eye.Eye`, with a map of where, and
-off the embedding by a ridge regression) times the direction in which it moves embeddings (w_k,
-:class:`~torchreid_amd.heads.directions.Directions`). The remainder
+off the target's own feature maps by :class:`~torchreid_amd.heads.recogniser.AttributeRecogniser`,
+with a map of where, and off the embedding by a ridge regression) times the direction in which it
+moves embeddings (w_k, :class:`~torchreid_amd.heads.directions.Directions`). The remainder
 f_0 = e − Σ_k f_k is what no attribute accounts for. Squared Euclidean distance and cosine being
 bilinear, contributions and remainder add up to the target's distance exactly, for every target.
 
@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import register_head
 from torchreid_amd.heads.directions import Directions
-from torchreid_amd.heads.eye import Eye, recognised
-from torchreid_amd.registry import register_head
-from torchreid_amd.targets.cells import Cells
+from torchreid_amd.heads.recogniser import AttributeRecogniser, recognised
+from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.target import Target
 
 _RAREST = 20.0  #: a "yes" never weighs more than the square root of this
@@ -60,7 +60,7 @@ class AdditiveHead(nn.Module):
     def __init__(
         self,
         target: Target,
-        attributes: int,
+        num_attributes: int,
         channels: int,
         width: int = 64,
         sharpness: float = 3.0,
@@ -82,20 +82,20 @@ class AdditiveHead(nn.Module):
         with torch.no_grad():
             embedding = target.tail(features).shape[1]
         self.sharpness, self.levels, self.weight = sharpness, levels, readout
-        same = torch.eye(attributes, dtype=torch.bool)
+        same = torch.eye(num_attributes, dtype=torch.bool)
         for group in groups:
-            same[list(group)] |= torch.isin(torch.arange(attributes), torch.tensor(list(group)))
-        shifts = [cells.shift(m.shape[2:]) for m in maps[-levels:]]
-        self.eye = Eye(maps[-levels:], same, width, places, shifts)
-        self.directions = Directions(attributes, embedding, penalty)
+            same[list(group)] |= torch.isin(torch.arange(num_attributes), torch.tensor(list(group)))
+        offsets = [cells.offset(m.shape[2:]) for m in maps[-levels:]]
+        self.eye = AttributeRecogniser(maps[-levels:], same, width, places, offsets)
+        self.directions = Directions(num_attributes, embedding, penalty)
         self.scaled = nn.BatchNorm1d(embedding, affine=False)
-        self.readout = nn.Linear(embedding, attributes)
+        self.readout = nn.Linear(embedding, num_attributes)
         nn.init.zeros_(self.readout.weight)
 
     @property
-    def shift(self) -> tuple[float, float]:
+    def offset(self) -> tuple[float, float]:
         """By how much of a cell its maps lie lower and further right than if spread evenly."""
-        return self.eye.shift
+        return self.eye.offset
 
     def decompose(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the interpreter says of B images.

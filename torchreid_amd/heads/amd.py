@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from torchreid_amd.errors import unknown_name
-from torchreid_amd.heads.decomposition import DecompositionHead
-from torchreid_amd.registry import register_head
+from torchreid_amd.core.errors import unknown_name
+from torchreid_amd.core.registry import register_head
+from torchreid_amd.heads.decomposition_head import DecompositionHead
 from torchreid_amd.targets.tail import Features, principal
 from torchreid_amd.targets.target import Target
 
@@ -31,7 +31,7 @@ class AMDHead(nn.Module):
         init: start the copy from the ``'target'``'s weights or ``'fresh'``.
     """
 
-    def __init__(self, target: Target, attributes: int, channels: int, init: str = "target") -> None:
+    def __init__(self, target: Target, num_attributes: int, channels: int, init: str = "target") -> None:
         super().__init__()
         if init not in _INITS:
             raise unknown_name("start of the head (init)", init, _INITS)
@@ -42,7 +42,7 @@ class AMDHead(nn.Module):
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):
                     reset()
-        self.decomposition = DecompositionHead(channels, attributes)
+        self.decomposition = DecompositionHead(channels, num_attributes)
 
     def forward(self, early: Any, features: Features) -> Tensor:
         """Early features and feature map(s) -> maps (B, M, h, w) on the principal map's grid."""

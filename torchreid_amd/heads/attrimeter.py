@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from torchreid_amd.heads.decomposition import DecompositionHead
-from torchreid_amd.registry import register_head
+from torchreid_amd.core.registry import register_head
+from torchreid_amd.heads.decomposition_head import DecompositionHead
 from torchreid_amd.targets.tail import Features, principal
 from torchreid_amd.targets.target import Target
 
@@ -26,9 +26,9 @@ class AttriMeterHead(nn.Module):
         channels: C of the target's principal feature map.
     """
 
-    def __init__(self, target: Target, attributes: int, channels: int) -> None:
+    def __init__(self, target: Target, num_attributes: int, channels: int) -> None:
         super().__init__()
-        self.decomposition = DecompositionHead(channels, attributes)
+        self.decomposition = DecompositionHead(channels, num_attributes)
 
     def forward(self, early: Any, features: Features) -> Tensor:
         """Feature map(s) -> maps (B, M, h, w) of the principal one; the early features are not used."""

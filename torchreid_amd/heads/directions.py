@@ -26,15 +26,15 @@ class Directions(nn.Module):
     labels_labels: Tensor
     labels_embeddings: Tensor
 
-    def __init__(self, attributes: int, embedding: int, penalty: float = 0.02) -> None:
+    def __init__(self, num_attributes: int, embedding: int, penalty: float = 0.02) -> None:
         super().__init__()
         self.penalty = penalty
         shapes = {
             "count": (),
-            "labels": (attributes,),
+            "labels": (num_attributes,),
             "embeddings": (embedding,),
-            "labels_labels": (attributes, attributes),
-            "labels_embeddings": (attributes, embedding),
+            "labels_labels": (num_attributes, num_attributes),
+            "labels_embeddings": (num_attributes, embedding),
         }
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import register_loss
 from torchreid_amd.losses.pairs import at_least_single, pair_mean
-from torchreid_amd.registry import register_loss
 
 ALL_COMMON_CEILING = 2.0  #: N = 0: no share above this many times the uniform one
 ALL_EXCLUSIVE_FLOOR = 0.70  #: N = M: no share below this much of the uniform one
@@ -109,14 +109,14 @@ def _exclusive_groups(
     return (over * counts).sum((1, 2))
 
 
-def _membership(groups: Sequence[Sequence[int]], attributes: int) -> Tensor:
-    member = torch.zeros(len(groups), attributes, dtype=torch.bool)
+def _membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Tensor:
+    member = torch.zeros(len(groups), num_attributes, dtype=torch.bool)
     for row, members in zip(member, groups, strict=True):
-        outside = [k for k in members if not 0 <= k < attributes]
+        outside = [k for k in members if not 0 <= k < num_attributes]
         if outside:
             raise InputError(
                 f"a group of exclusive attributes holds position {outside[0]}; expected 0 to "
-                f"{attributes - 1}, as AttributeSchema.group_indices() gives them"
+                f"{num_attributes - 1}, as AttributeSchema.group_indices() gives them"
             )
         row[list(members)] = True
     return member

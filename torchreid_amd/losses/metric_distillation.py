@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.errors import InputError, unknown_name
+from torchreid_amd.core.errors import InputError, unknown_name
+from torchreid_amd.core.registry import register_loss
 from torchreid_amd.losses.pairs import at_least_single, pair_mean
-from torchreid_amd.registry import register_loss
 
 FORMS = ("mean", "sum")
 

@@ -9,7 +9,7 @@ import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
-from torchreid_amd.registry import natural_key
+from torchreid_amd.core.registry import natural_key
 
 
 @dataclass(frozen=True)

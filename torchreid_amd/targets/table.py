@@ -18,11 +18,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from torchreid_amd import host
-from torchreid_amd.errors import InputError
-from torchreid_amd.files import atomic_path
-from torchreid_amd.registry import targets
-from torchreid_amd.targets import build_target
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.files import atomic_path
+from torchreid_amd.core.registry import targets
+from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.tracing import noise
 
 BEGIN, END = "<!-- targets -->", "<!-- /targets -->"
@@ -64,11 +64,11 @@ def row(name: str, family: str, tested: str) -> str:
         name,
         family,
         "×".join(map(str, target.size)) + (" only" if target.fixed_size else ""),
-        f"`{target.place.stem}`",
-        f"`{target.place.maps[0]}` {sizes}",
+        f"`{target.cut_point.stem}`",
+        f"`{target.cut_point.maps[0]}` {sizes}",
         str(target.tail(features).shape[1]),
         "linear" if target.tail.linear else "by blocks",
-        "entry" if target.place.how == "by entry" else "tracing",
+        "entry" if target.cut_point.how == "by entry" else "tracing",
         tested,
     )
     return "| " + " | ".join(cells) + " |"

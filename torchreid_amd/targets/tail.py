@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from torchreid_amd.targets.cells import resized
+from torchreid_amd.targets.receptive_fields import resized
 
 Features = Tensor | tuple[Tensor, ...]
 

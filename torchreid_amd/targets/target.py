@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.targets.cells import Cells
 from torchreid_amd.targets.pyramid import is_map_of, pyramid_of
+from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
 
-__all__ = ["AveragePoolTail", "Cut", "Features", "Place", "Tail", "Target", "principal"]
+__all__ = ["AveragePoolTail", "Cut", "Features", "CutPoint", "Tail", "Target", "principal"]
 
 
 @dataclass(frozen=True)
-class Place:
+class CutPoint:
     """Where a target is cut, in words for people.
 
     Attributes:
@@ -54,7 +54,7 @@ class Target(nn.Module):
             is what an interpreter copies.
         size: (H, W) of the images it is made for, in pixels.
         fixed_size: whether it takes images of that size only.
-        place: where it was cut.
+        cut_point: where it was cut.
 
     Making a target freezes the model: parameters stop requiring gradients, dropout and batch
     normalisation stay in eval mode whatever ``train()`` is called around it.
@@ -71,12 +71,12 @@ class Target(nn.Module):
         trunk: nn.Module | None = None,
         size: tuple[int, int] = (256, 128),
         fixed_size: bool = False,
-        place: Place | None = None,
+        cut_point: CutPoint | None = None,
     ) -> None:
         super().__init__()
         self.name = name
         self.size, self.fixed_size = size, fixed_size
-        self.place = place or Place()
+        self.cut_point = cut_point or CutPoint()
         self.model = nn.Sequential(stem, body, tail) if model is None else model
         # a tuple: they are the model's own modules, not more
         self._parts = (stem, body, tail, body if trunk is None else trunk)
@@ -167,13 +167,13 @@ class Target(nn.Module):
         return (*finer, *between, principal(features)), features
 
     @cached_property
-    def shift(self) -> tuple[float, float]:
+    def offset(self) -> tuple[float, float]:
         """By how much of a cell the principal feature map lies lower and further right than one that
-        is spread evenly over the image; see :mod:`torchreid_amd.targets.cells`."""
+        is spread evenly over the image; see :mod:`torchreid_amd.targets.receptive_fields`."""
         device = next((p.device for p in self.parameters()), torch.device("cpu"))
         with torch.no_grad(), Cells(self.size) as cells:
             features = principal(self.features(torch.zeros(1, 3, *self.size, device=device))[1])
-        return cells.shift(features.shape[2:])
+        return cells.offset(features.shape[2:])
 
     @torch.no_grad()
     def law_error(self, images: Tensor) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 
 class _Tracer(fx.Tracer):

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions
-from torchreid_amd.datasets.synthetic.person import Person, people
-from torchreid_amd.datasets.synthetic.photograph import Photograph, Pixels, take
+from torchreid_amd.datasets.synthetic.people.person import Person, people
+from torchreid_amd.datasets.synthetic.photograph import Pixels, RenderedImage, take
 from torchreid_amd.datasets.synthetic.records import Record, files
 from torchreid_amd.datasets.synthetic.rendering import read_options
-from torchreid_amd.errors import InputError
 
 _NAME = re.compile(r"^(\d+)_c([1-6])s(\d+)_(\d+)_\d+\.jpg$")
 
@@ -49,7 +49,7 @@ def counterfactual_photograph(
     attribute: str,
     value: Any,
     options: SyntheticOptions | None = None,
-) -> Photograph:
+) -> RenderedImage:
     """Like :func:`counterfactual`, with the true regions ``(M, h, w)`` of the changed photograph."""
     record, found = find_record(image, options)
     return take(person_of(record.pid, found).with_attribute(attribute, value), record, found)

@@ -9,16 +9,17 @@ from typing import Any
 
 import h5py
 
-from torchreid_amd import host
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
+from torchreid_amd.config import active_config
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import register_dataset
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions
-from torchreid_amd.datasets.synthetic.person import schema
+from torchreid_amd.datasets.synthetic.people.person import schema
 from torchreid_amd.datasets.synthetic.records import GALLERY, QUERY, TRAIN
 from torchreid_amd.datasets.synthetic.regions import FILE
 from torchreid_amd.datasets.synthetic.rendering import IMAGES, read_options, render_dataset
-from torchreid_amd.errors import InputError
-from torchreid_amd.registry import register_dataset
 
 _NAME = re.compile(r"([-\d]+)_c(\d)")
 
@@ -100,8 +101,6 @@ def ensure(
 
 def _configured() -> dict[str, int]:
     """What the active configuration sets under ``amd.synthetic`` to other than the defaults."""
-    from torchreid_amd.config import active_config
-
     node = active_config().get("amd", {}).get("synthetic", {})
     usual = SyntheticOptions().to_dict()
     return {k: v for k, v in node.items() if k in usual and k != "version" and v != usual[k]}

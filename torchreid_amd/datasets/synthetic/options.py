@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from torchreid_amd.errors import InputError, unknown_name
+from torchreid_amd.core.errors import InputError, unknown_name
 
 VERSION = 1  #: rises whenever the same options would give other pictures
 CAMERAS = 6

@@ -10,19 +10,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from torchreid_amd.datasets.synthetic.camera import Camera, at_hour, camera_of, develop
-from torchreid_amd.datasets.synthetic.cloth import shaded
-from torchreid_amd.datasets.synthetic.figure import draw_person
-from torchreid_amd.datasets.synthetic.foreground import draw_foreground, draw_stranger
-from torchreid_amd.datasets.synthetic.light import shine
+from torchreid_amd.datasets.synthetic.body.cloth import shaded
+from torchreid_amd.datasets.synthetic.body.figure import draw_person
+from torchreid_amd.datasets.synthetic.body.light import shine
+from torchreid_amd.datasets.synthetic.body.parts import PLACES, coverage
+from torchreid_amd.datasets.synthetic.body.pose import Pose, draw_pose, skeleton
+from torchreid_amd.datasets.synthetic.body.surface import Surfaces, View
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
-from torchreid_amd.datasets.synthetic.palette import Array
-from torchreid_amd.datasets.synthetic.parts import PLACES, coverage
-from torchreid_amd.datasets.synthetic.person import Person, schema
-from torchreid_amd.datasets.synthetic.pose import Pose, draw_pose, skeleton
+from torchreid_amd.datasets.synthetic.people.palette import Array
+from torchreid_amd.datasets.synthetic.people.person import Person, schema
 from torchreid_amd.datasets.synthetic.records import Record
-from torchreid_amd.datasets.synthetic.scene import HEIGHT, WIDTH, scene
-from torchreid_amd.datasets.synthetic.surface import Surfaces, View
+from torchreid_amd.datasets.synthetic.street.camera import Camera, at_hour, develop
+from torchreid_amd.datasets.synthetic.street.day_scene import HEIGHT, WIDTH
+from torchreid_amd.datasets.synthetic.street.domain import camera_of, scene
+from torchreid_amd.datasets.synthetic.street.foreground import draw_foreground, draw_stranger
 
 SUPERSAMPLING = 2  #: canvas pixels along each side of an image pixel
 NARROW = 0.78  #: boxes are narrower than the image and stretched to it, as those of Market-1501 are
@@ -31,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Photograph:
+class RenderedImage:
     """A rendered photograph.
 
     Attributes:
@@ -51,7 +52,7 @@ class Photograph:
 
 def take(
     person: Person, record: Record, options: SyntheticOptions, camera: Camera | None = None
-) -> Photograph:
+) -> RenderedImage:
     """Render the photograph of a person that a record names.
 
     Every random choice has a stream of its own that depends on seed, identity, camera and
@@ -96,7 +97,7 @@ def take(
     image = develop(picture, camera, (options.height, options.width), stream(seed, "noise", *key))
     quality = int(stream(seed, "jpeg", *key).integers(camera.quality[0], camera.quality[1] + 1))
     regions = _regions(surfaces, person, (options.height, options.width))
-    return Photograph(_jpeg(image, quality), regions)
+    return RenderedImage(_jpeg(image, quality), regions)
 
 
 def _frame_person(

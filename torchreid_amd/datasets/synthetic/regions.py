@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from torchreid_amd.errors import InputError
+from torchreid_amd.core.errors import InputError
 
 Mask = npt.NDArray[np.bool_]
 FILE = "regions.h5"

@@ -19,12 +19,12 @@ import cv2
 import h5py
 import numpy as np
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions
-from torchreid_amd.datasets.synthetic.person import Person, people, schema
+from torchreid_amd.datasets.synthetic.people.person import Person, people, schema
 from torchreid_amd.datasets.synthetic.photograph import take
 from torchreid_amd.datasets.synthetic.records import GALLERY, QUERY, TRAIN, files
 from torchreid_amd.datasets.synthetic.regions import FILE, pack, write_regions
-from torchreid_amd.errors import InputError
 
 IMAGES = "Market-1501-v15.09.15"
 ABOUT = "synthetic.json"

@@ -1,0 +1,139 @@
+"""The labels of everything a torchreid data manager loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from torchreid_amd.attributes.labels import LabelSource, SourceLabels, label_source
+from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.attributes.table_file import read_table
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import attribute_sets, datasets
+
+
+def has_own_labels(name: str) -> bool:
+    """Whether the data set comes with attribute labels."""
+    return name in datasets and hasattr(datasets[name], "attribute_table")
+
+
+class ManagerLabels:
+    """Labels of a data manager's training batches and of its test images.
+
+    Args:
+        cfg: torchreid's tree with the ``amd`` node: ``data.root``, ``data.sources``,
+            ``data.targets``, ``data.combineall``, ``amd.attributes``. A table of the user's own
+            stands for the data sets without labels; where all have some, for all of them.
+        schema: the attributes to answer in; default: those of the first source.
+
+    Raises:
+        InputError: a source without labels, or a table that does not fit its data set.
+    """
+
+    def __init__(self, cfg: Any, schema: AttributeSchema | None = None) -> None:
+        self.cfg = cfg
+        self._checked: set[str] = set()
+        sources = [self._source(name, "all" if cfg.data.combineall else "train") for name in cfg.data.sources]
+        self.sources = SourceLabels(sources, schema)
+        self.schema = self.sources.schema
+        self._test: dict[str, LabelSource | None] = {}
+
+    def train(self, batch: dict[str, Any]) -> np.ndarray:
+        """Labels (B, M) of a training batch of torchreid (``impath`` and ``dsetid``)."""
+        return self.sources.labels(batch["impath"], batch["dsetid"])
+
+    def rates(self, items: Sequence[tuple[str, int, int, int]]) -> np.ndarray:
+        """Share of "yes" among the known labels of the training identities (M,): the image-free prior.
+
+        Args:
+            items: the training images as torchreid lists them: (path, pid, camera, dsetid).
+        """
+        labels = np.concatenate(
+            [
+                source.labels_once([item[0] for item in items if item[3] == number])
+                for number, source in enumerate(self.sources.sources)
+            ]
+        )
+        return (labels == 1).sum(0) / np.maximum((labels >= 0).sum(0), 1)
+
+    def test(self, name: str, impaths: list[str]) -> np.ndarray:
+        """Labels (N, M) of a target's images; all unknown where the target has no labels.
+
+        A target with a schema of its own answers for the attributes it has by name.
+        """
+        if name not in self._test:
+            labelled = has_own_labels(name) or self._speaks_for(name)
+            self._test[name] = self._source(name, "test").project(self.schema) if labelled else None
+        source = self._test[name]
+        if source is None:
+            return np.full((len(impaths), len(self.schema)), -1, np.int8)
+        return source.labels(impaths)
+
+    def _speaks_for(self, name: str) -> bool:
+        """Whether the user's table may label a target without labels of its own.
+
+        A table by pid numbers the people of the sources it was made for, not those of another data set.
+        """
+        cfg = self.cfg
+        if not cfg.amd.attributes.file:
+            return False
+        if name in cfg.data.sources or not self._bare(cfg.data.sources):
+            return True
+        return read_table(cfg.amd.attributes.file, cfg.amd.attributes.schema or None).by == "image"
+
+    @staticmethod
+    def _bare(names: Sequence[str]) -> list[str]:
+        """Those without labels of their own, each once."""
+        return [n for n in dict.fromkeys(names) if not has_own_labels(n)]
+
+    def _source(self, name: str, split: str) -> LabelSource:
+        cfg = self.cfg
+        given = cfg.amd.attributes.file
+        bare = self._bare([*cfg.data.sources, *cfg.data.targets])
+        bare = [n for n in bare if n in cfg.data.sources or self._speaks_for(n)]
+        if not given or (bare and name not in bare):
+            return label_source(name, cfg.data.root, split=split)
+        source = label_source(name, cfg.data.root, given, cfg.amd.attributes.schema, split)
+        if len(bare) > 1 and source.table.by == "pid":
+            raise InputError(
+                f"{given!r} labels people by pid, but {' and '.join(bare)} have no labels of their own and "
+                "count their identities independently; use an 'image' column, or one of them"
+            )
+        if name not in self._checked:
+            self._checked.add(name)
+            line = "" if len(bare) > 1 else source.check(_all_paths(name, cfg.data.root))
+            if line:
+                print(line)
+        return source
+
+
+def _all_paths(name: str, root: str) -> list[str]:
+    data = host.image_dataset(name, root)
+    return [item[0] for item in [*data.train, *data.query, *data.gallery]]
+
+
+def schema_of(cfg: Any) -> AttributeSchema:
+    """The attributes a configuration asks for.
+
+    ``amd.attributes.set`` names a registered set; without it, the columns of
+    ``amd.attributes.file``; without that, the labels of the first source that has some.
+
+    Raises:
+        InputError: none of the three says.
+    """
+    if cfg.amd.attributes.set:
+        schema: AttributeSchema = attribute_sets[cfg.amd.attributes.set]()
+        return schema
+    for name in cfg.data.sources:
+        if has_own_labels(name) and not cfg.amd.attributes.file:
+            own: AttributeSchema = datasets[name].attribute_schema()
+            return own
+    if cfg.amd.attributes.file:
+        return read_table(cfg.amd.attributes.file, cfg.amd.attributes.schema or None).schema
+    raise InputError(
+        f"no attributes are known for {', '.join(cfg.data.sources)}; give a table with amd.attributes.file, "
+        f"a set with amd.attributes.set, or use one of {', '.join(datasets.list('*_attr*'))}"
+    )

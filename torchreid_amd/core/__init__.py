@@ -1,0 +1,1 @@
+"""What everything stands on: errors, registry, files, images, and torchreid."""

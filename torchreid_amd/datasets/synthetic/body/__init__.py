@@ -1,0 +1,1 @@
+"""How a pedestrian is drawn: body, clothes, things carried, light on them."""

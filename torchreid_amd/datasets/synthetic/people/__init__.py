@@ -1,0 +1,1 @@
+"""Who is drawn: traits, colours, attributes, a population."""

@@ -1,0 +1,1 @@
+"""Where a pedestrian is seen: scenes and cameras by day and by night."""

@@ -1,0 +1,1 @@
+"""torchreid's engine with an interpreter: training, progress, scoring a run."""

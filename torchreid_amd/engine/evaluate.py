@@ -1,0 +1,162 @@
+"""Scoring a trained interpreter on test data: the four questions, removal, sanity and retrieval."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+from yacs.config import CfgNode
+
+from torchreid_amd.config import get_default_config
+from torchreid_amd.core import host
+from torchreid_amd.core.files import write_json
+from torchreid_amd.engine.engine import ImageAMDEngine
+from torchreid_amd.engine.train import build_datamanager
+from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
+from torchreid_amd.evaluation.data.ground_truth import truth_of
+from torchreid_amd.evaluation.data.labelled_images import LabelledImages
+from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
+from torchreid_amd.evaluation.pairs.score_pairs import evaluate_decomposition
+from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, _labelled, _parts
+from torchreid_amd.evaluation.report.tables import report_table
+from torchreid_amd.evaluation.reweighting import Reweighting, fit_reweighting
+from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.distances import DISTANCES, get_distance
+from torchreid_amd.interpreter.run_folder import Run, load_run
+
+SCORES = "scores.json"
+
+
+def evaluate(
+    folder: str | os.PathLike[str],
+    change: Callable[[Any], Any] = lambda cfg: cfg,
+    weights: str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """Score a run on the test data of its configuration.
+
+    Writes ``scores.json`` into the run folder, with every number, its interval, its baselines and
+    the command, and figures beside it.
+
+    Args:
+        folder: the run folder.
+        change: changes the run's configuration (other targets, another root …) and returns it.
+        weights: the target's weights, if they have moved.
+        settings: what to leave out, sample sizes and seed.
+
+    Returns:
+        The scores of each target data set, by name.
+    """
+    settings = settings or Settings()
+    run = load_run(folder, weights)
+    cfg = get_default_config()
+    cfg.use_gpu = torch.cuda.is_available()
+    cfg.merge_from_other_cfg(CfgNode(run.config))
+    cfg = change(cfg)
+    cfg.data.height, cfg.data.width = run.size
+    cfg.data.norm_mean, cfg.data.norm_std = list(run.norm_mean), list(run.norm_std)
+    host.torchreid().utils.set_random_seed(cfg.train.seed)
+    engine = ImageAMDEngine(build_datamanager(cfg), run.interpreter, None, None, cfg.use_gpu, cfg)
+    engine.normalize_feature = cfg.test.normalize_feature
+    engine.set_model_mode("eval")
+    eye = Eye(run.interpreter, run.size, run.norm_mean, run.norm_std)
+    fitted = cache(lambda: _fit_reweighting(engine, eye, settings))  # once, for all targets
+    scores = {}
+    for name in engine.datamanager.test_loader:
+        print(f"##### {name}: query and gallery are decomposed ...", flush=True)
+        scores[name] = _score(engine, eye, name, settings, fitted)
+        print(f"\n{report_table(scores[name])}\n", flush=True)
+    _write(Path(folder), run, scores, settings)
+    return scores
+
+
+def _score(
+    engine: ImageAMDEngine, eye: Eye, name: str, settings: Settings, fitted: Callable[[], Reweighting]
+) -> dict[str, Any]:
+    loaders = engine.datamanager.test_loader[name]
+    query, gallery = (engine.decompose(name, loaders[side]) for side in ("query", "gallery"))
+    if settings.distractors_as_no:
+        query, gallery = query.with_distractors_as_no(), gallery.with_distractors_as_no()
+    train = _train_photographs(engine, settings)
+    needs_train = not {"probe", "effect"} <= set(settings.skip) and (train.labels >= 0).any()
+    embedding = eye.embed_files(train.paths) if needs_train else torch.empty(0, 1)
+    rankers = {}
+    if "probe" not in settings.skip and needs_train:
+        seen = functional.normalize(embedding) if engine.normalize_feature else embedding
+        probes = fit_probes(seen, torch.from_numpy(train.labels), torch.from_numpy(train.pids))
+        sides = (probes.probabilities(side.embedding) for side in (query, gallery))
+        rankers["probe"] = tuple(sides)
+    rates = torch.from_numpy(engine.labels.rates(engine.datamanager.train_loader.dataset.train))
+    record: dict[str, Any] = evaluate_decomposition(
+        query,
+        gallery,
+        get_distance(engine.model.metric),
+        engine.model.form,
+        engine.model.attributes.attributes,
+        rates,
+        engine.device,
+        others=[get_distance(other) for other in DISTANCES],
+        rankers=rankers,  # type: ignore[arg-type]
+    ).to_dict()
+    truth = truth_of(name, engine.model.attributes)
+    photographs = [_test_photographs(engine, name, side) for side in ("query", "gallery")]
+    testbed = Testbed(eye, photographs[0], photographs[1], train, embedding, truth, settings.seed)
+    parts = _parts(testbed, settings, rates, (query, gallery), fitted)
+    for part, make in parts.items():
+        print(f"{part} ...", flush=True)
+        record[part] = make()
+    if truth is None:
+        record["no_truth"] = NO_TRUTH
+    record["labelled"] = _labelled(engine.model.attributes.attributes, query, gallery)
+    return record
+
+
+def _fit_reweighting(engine: ImageAMDEngine, eye: Eye, settings: Settings) -> Reweighting:
+    train = decomposed(eye, _train_photographs(engine, settings), engine.normalize_feature)
+    interpreter = eye.interpreter
+    return fit_reweighting(train, get_distance(interpreter.metric), interpreter.form, device=eye.device)
+
+
+def _train_photographs(engine: ImageAMDEngine, settings: Settings) -> LabelledImages:
+    items = engine.datamanager.train_loader.dataset.train
+    labels = engine.labels.sources.labels([item[0] for item in items], [item[3] for item in items])
+    return _photographs(items, labels).sample(settings.train_images, settings.seed)
+
+
+def _test_photographs(engine: ImageAMDEngine, name: str, side: str) -> LabelledImages:
+    items = getattr(engine.datamanager.test_loader[name][side].dataset, side)
+    return _photographs(items, engine.labels.test(name, [item[0] for item in items]))
+
+
+def _photographs(items: Sequence[Sequence[Any]], labels: np.ndarray) -> LabelledImages:
+    paths, pids, camids = ([item[k] for item in items] for k in range(3))
+    return LabelledImages(
+        tuple(paths), np.array(pids, dtype=np.int64), np.array(camids, dtype=np.int64), labels
+    )
+
+
+def _write(folder: Path, run: Run, scores: dict[str, Any], settings: Settings) -> None:
+    from torchreid_amd.evaluation.report.figures import save_score_figures
+
+    record = {
+        "run": str(folder.resolve()),
+        "command": shlex.join(sys.argv),
+        "seed": settings.seed,
+        "skipped": sorted(settings.skip),
+        "distractors_as_no": settings.distractors_as_no,
+        "datasets": scores,
+    }
+    path = folder / SCORES
+    write_json(record, path)
+    print(f"Written: {path}")
+    for name, found in scores.items():
+        for figure in save_score_figures(found, run.schema.attributes, folder / "figures", name):
+            print(f"Written: {figure}")

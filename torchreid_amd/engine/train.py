@@ -1,0 +1,129 @@
+"""From a configuration to a trained interpreter: the main job."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from torchreid_amd.config import (
+    activate,
+    engine_run_kwargs,
+    imagedata_kwargs,
+    lr_scheduler_kwargs,
+    optimizer_kwargs,
+)
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.engine.amd_model import graft
+from torchreid_amd.engine.engine import ImageAMDEngine
+from torchreid_amd.engine.progress import read_progress
+from torchreid_amd.targets.weights import load_weights
+
+
+def build_datamanager(cfg: Any) -> Any:
+    """torchreid's image data manager for a configuration.
+
+    Raises:
+        InputError: a data set is unknown, its folder is missing, or torchreid cannot use it.
+    """
+    if cfg.data.type != "image":
+        raise InputError(f"data.type is {cfg.data.type!r}; interpreters need images: data.type image")
+    activate(cfg)
+    for name in [*cfg.data.sources, *cfg.data.targets]:
+        on_demand = getattr(host.image_dataset_class(name), "on_demand", False)
+        if not on_demand and not Path(cfg.data.root).expanduser().is_dir():
+            raise InputError(
+                f"data root {cfg.data.root!r} is not a folder; expected the folder that holds {name!r} "
+                "(--root); nothing is downloaded"
+            )
+    try:
+        return host.torchreid().data.ImageDataManager(**imagedata_kwargs(cfg))
+    except InputError:
+        raise
+    except (RuntimeError, AssertionError, OSError, ValueError, IndexError) as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"torchreid cannot load {', '.join([*cfg.data.sources, *cfg.data.targets])} under "
+            f"{cfg.data.root!r}: {said}; check --root, -s and -t"
+        ) from None
+
+
+def build_engine(cfg: Any, datamanager: Any) -> ImageAMDEngine:
+    """Target, weights, interpreter, optimizer, scheduler and engine for a configuration.
+
+    Raises:
+        InputError: an unknown name, or weights that are missing or do not fit.
+    """
+    name = cfg.model.name.removeprefix(host.PREFIX)
+    target = host.build_model(
+        name,
+        num_classes=datamanager.num_train_pids,
+        loss=cfg.loss.name,
+        pretrained=cfg.model.pretrained and not cfg.model.load_weights,
+        use_gpu=cfg.use_gpu,
+    )
+    if cfg.model.load_weights:
+        load_weights(target, cfg.model.load_weights)
+    elif not cfg.model.resume:
+        print(f"Warning: {name} has no weights of its own (model.load_weights); its distances mean little")
+    interpreter = graft(target, cfg, name)
+    optim = host.torchreid().optim
+    optimizer = optim.build_optimizer(interpreter.head, **optimizer_kwargs(cfg))
+    scheduler = optim.build_lr_scheduler(optimizer, **lr_scheduler_kwargs(cfg))
+    engine = ImageAMDEngine(datamanager, interpreter, optimizer, scheduler, cfg.use_gpu, cfg)
+    if cfg.model.resume:
+        cfg.train.start_epoch = read_progress(
+            cfg.model.resume, engine.model.head, engine.optimizer, engine.scheduler
+        )
+    return engine
+
+
+def train(cfg: Any) -> dict[str, Any]:
+    """Train an interpreter; everything it leaves behind lies in ``cfg.data.save_dir``.
+
+    Returns:
+        The scores of each target data set, by name.
+    """
+    utils = host.torchreid().utils
+    utils.set_random_seed(cfg.train.seed)
+    with _logged(Path(cfg.data.save_dir) / time.strftime("train.log-%Y-%m-%d-%H-%M-%S")):
+        print(f"Show configuration\n{cfg}\n")
+        print(f"torch {torch.__version__}, {'CUDA' if cfg.use_gpu else 'CPU'}")
+        engine = build_engine(cfg, build_datamanager(cfg))
+        engine.run(**engine_run_kwargs(cfg))
+        print(f"Run folder: {cfg.data.save_dir}")
+        return {name: scores.to_dict() for name, scores in engine.scores.items()}
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """What is printed also goes to a file. (torchreid's own logger closes the console in the end.)"""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {str(path.parent)!r} ({error.strerror}); choose another data.save_dir"
+        ) from None
+    with log, redirect_stdout(_Both(sys.stdout, log)):
+        yield
+
+
+class _Both:
+    def __init__(self, *streams: TextIO) -> None:
+        self.streams = streams
+
+    def write(self, text: str) -> int:
+        for stream in self.streams:
+            stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        for stream in self.streams:
+            stream.flush()

@@ -1,0 +1,1 @@
+"""What simple methods give."""

@@ -1,0 +1,116 @@
+"""One side of an evaluation: what the interpreter made of the query or of the gallery images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchreid_amd.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class DecomposedImages:
+    """N images with their embeddings, components, identities, cameras and labels.
+
+    Arrays and lists are turned into tensors. Float16 halves the memory of the components; they
+    are computed with in float32, block by block.
+
+    Attributes:
+        embedding: (N, D) the target's embeddings.
+        components: (N, M, D) attribute components.
+        pids: (N,) identities.
+        camids: (N,) cameras.
+        labels: (N, M) 1 yes, 0 no, −1 unknown; all unknown where None was given.
+
+    Raises:
+        InputError: shapes that do not fit.
+    """
+
+    embedding: Tensor
+    components: Tensor
+    pids: Tensor
+    camids: Tensor
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("embedding", "components"):
+            object.__setattr__(self, name, torch.as_tensor(getattr(self, name)).detach())
+        for name in ("pids", "camids"):
+            object.__setattr__(self, name, torch.as_tensor(getattr(self, name)).cpu().long())
+        if self.components.ndim != 3:
+            raise InputError(f"components have shape {tuple(self.components.shape)}; expected (N, M, D)")
+        n, m, d = self.components.shape
+        given = torch.full((n, m), -1, dtype=torch.int8) if self.labels is None else self.labels
+        object.__setattr__(self, "labels", torch.as_tensor(given).cpu().to(torch.int8))
+        expected = {"embedding": (n, d), "pids": (n,), "camids": (n,), "labels": (n, m)}
+        for name, shape in expected.items():
+            if tuple(getattr(self, name).shape) != shape:
+                raise InputError(
+                    f"{name} has shape {tuple(getattr(self, name).shape)}; expected {shape} beside "
+                    f"components of shape {(n, m, d)} (N, M, D)"
+                )
+
+    def __len__(self) -> int:
+        return self.components.shape[0]
+
+    @property
+    def attributes(self) -> int:
+        """M."""
+        return self.components.shape[1]
+
+    @property
+    def known_labels(self) -> Tensor:
+        """(N, M) int8 labels, −1 where nobody annotated."""
+        assert self.labels is not None  # __post_init__ fills it in
+        return self.labels
+
+    def part(self, rows: Any) -> DecomposedImages:
+        """Some of the images: a slice, indices or a mask."""
+        return DecomposedImages(
+            self.embedding[rows],
+            self.components[rows],
+            self.pids[rows],
+            self.camids[rows],
+            self.known_labels[rows],
+        )
+
+    def select(self, attributes: Sequence[int]) -> DecomposedImages:
+        """The same images with some of the attributes, by position."""
+        kept = list(attributes)
+        return DecomposedImages(
+            self.embedding, self.components[:, kept], self.pids, self.camids, self.known_labels[:, kept]
+        )
+
+    def with_distractors_as_no(self, identity: int = 0) -> DecomposedImages:
+        """The published convention: distractors, of whom nothing is known, labelled all "no".
+
+        It distorts every score of attributes; it is here to reproduce published numbers.
+
+        Args:
+            identity: the number that stands for distractors; 0 in Market-1501.
+        """
+        labels = self.known_labels.clone()
+        labels[(self.pids == identity) & (labels < 0).all(1)] = 0
+        return DecomposedImages(self.embedding, self.components, self.pids, self.camids, labels)
+
+    def block(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Some images, ready to compute with.
+
+        Returns:
+            Embeddings (n, D) and components with the attributes first (M, n, D), both float32.
+
+        Raises:
+            InputError: a value that is not finite.
+        """
+        embedding = self.embedding[rows].to(device, torch.float32)
+        components = self.components[rows].to(device).transpose(0, 1).to(torch.float32)
+        if not (embedding.isfinite().all() and components.isfinite().all()):
+            raise InputError(
+                "embeddings or components hold values that are not finite; expected finite numbers, "
+                "train with a lower learning rate or keep the components in float32"
+            )
+        return embedding, components

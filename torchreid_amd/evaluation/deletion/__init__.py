@@ -1,0 +1,1 @@
+"""Does the distance hang on the pixels the maps point at?"""

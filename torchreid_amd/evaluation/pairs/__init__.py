@@ -1,0 +1,1 @@
+"""Every pair of a test set: its decomposition, scored in blocks."""

@@ -1,0 +1,207 @@
+"""Scores of a decomposition over all query × gallery pairs, under torchreid's own protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
+from torchreid_amd.evaluation.naming.chance import prior_shares
+from torchreid_amd.evaluation.pairs.blocks import (
+    MEMORY,
+    block_sizes,
+    label_pairs,
+    same_person_and_camera,
+    slices,
+)
+from torchreid_amd.evaluation.pairs.pair_scores import PairScores
+from torchreid_amd.evaluation.pairs.record import DecompositionScores
+from torchreid_amd.interpreter.contributions import PairwiseDistance, check_form, contributions_matrix
+
+
+@torch.no_grad()
+def evaluate_decomposition(
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    distance: PairwiseDistance,
+    form: str = "mean",
+    attributes: Sequence[str] | None = None,
+    rates: Tensor | Sequence[float] | None = None,
+    device: torch.device | str = "cpu",
+    memory: int = MEMORY,
+    *,
+    others: Sequence[PairwiseDistance] = (),
+    rankers: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+) -> DecompositionScores:
+    """Score a decomposition on every pair torchreid would compare.
+
+    Removed are gallery images of the query's identity under the query's camera. A pair at
+    distance 0 is left out of ADRE, a pair without an attribute known of both persons out of the
+    attribute scores. No array of size query × gallery × M is made, nor one of query × gallery.
+
+    Args:
+        query, gallery: the two sides, with the same M and D.
+        distance: what is decomposed, e.g. ``get_distance('euclidean')``.
+        form: ``'mean'``: the decomposed distance is (1/M) Σ d_k; ``'sum'``: Σ d_k; ``'additive'``: the
+            sum of contributions and remainder, see :mod:`torchreid_amd.interpreter.contributions`.
+        attributes: M names for the scores by attribute; their positions where it is None.
+        rates: (M,) share of "yes" among the known *training* labels, for the image-free prior.
+        device: where blocks are computed.
+        memory: bytes the blocks may take together.
+        others: further distances whose ADRE is wanted too.
+        rankers: other rankings of attributes by name: (Q, M) and (G, M) numbers of the images; the
+            attributes of a pair are ranked by how far they lie apart.
+
+    Raises:
+        InputError: sides, names or rates that do not fit each other, an unknown form, or values
+            that are not finite.
+    """
+    state = score_pairs(query, gallery, distance, form, rates, device, memory, others=others, rankers=rankers)
+    names = list(attributes) if attributes is not None else [str(k) for k in range(query.attributes)]
+    _check_length("attribute names", names, query.attributes)
+    return state.scores(names)
+
+
+@torch.no_grad()
+def score_pairs(
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    distance: PairwiseDistance,
+    form: str = "mean",
+    rates: Tensor | Sequence[float] | None = None,
+    device: torch.device | str = "cpu",
+    memory: int = MEMORY,
+    *,
+    others: Sequence[PairwiseDistance] = (),
+    rankers: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+) -> PairScores:
+    """As :func:`evaluate_decomposition`, as sums that merge with those of other queries.
+
+    To share the work, give each process some of the queries (``query.part(rows)``) and the whole
+    gallery, and merge: ``state.merge_processes().scores(names)``.
+    """
+    rankers = rankers or {}
+    _check(query, gallery, form, rates, rankers)
+    device = torch.device(device)
+    others = [other for other in others if other.name != distance.name]
+    state = PairScores(
+        query.attributes, distance.name, form, [d.name for d in others], list(rankers), rates is not None
+    )
+    sizes = block_sizes(len(query), len(gallery), query.attributes, query.embedding.shape[1], memory)
+    for q in slices(len(query), sizes[0]):
+        q_distance, q_decomposed = _rows(
+            state, query, gallery, q, sizes[1], distance, others, rankers, device
+        )
+        who = [x.numpy() for x in (query.pids[q], gallery.pids, query.camids[q], gallery.camids)]
+        state.target.update(q_distance, *who)
+        state.decomposed.update(q_decomposed, *who)
+        kept = ~same_person_and_camera(query, gallery, q).numpy()
+        state.correlation.update(q_distance, q_decomposed, kept, who[0])
+    state.counts["all"] = len(query) * len(gallery)
+    _add_baselines(state, query, gallery, rates, memory)
+    return state
+
+
+def _rows(
+    state: PairScores,
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    q: slice,
+    size: int,
+    distance: PairwiseDistance,
+    others: Sequence[PairwiseDistance],
+    rankers: Mapping[str, tuple[Tensor, Tensor]],
+    device: torch.device,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some queries against the gallery, block by block: both distances, (q, G)."""
+    embedding, _ = one = query.block(q, device)
+    labels, pids = query.known_labels[q].to(device), query.pids[q].to(device)
+    distances = torch.empty(len(labels), len(gallery))
+    decomposed = torch.empty_like(distances)
+    for g in slices(len(gallery), size):
+        g_embedding, g_components = gallery.block(g, device)
+        g_labels = gallery.known_labels[g].to(device)
+        kept = ~same_person_and_camera(query, gallery, q, g).to(device)
+        person = pids.unsqueeze(1).expand_as(kept)[kept]
+        for other in others:
+            d = other.matrix(embedding, g_embedding)
+            parts, rest = contributions_matrix(other, state.form, one, (g_embedding, g_components))
+            whole = parts.sum(0) + rest
+            state.adre[other.name].update(d[kept], whole[kept], person)
+        d = distance.matrix(embedding, g_embedding)
+        parts, rest = contributions_matrix(distance, state.form, one, (g_embedding, g_components))
+        whole = parts.sum(0) + rest
+        distances[:, g], decomposed[:, g] = d, whole
+        state.adre[distance.name].update(d[kept], whole[kept], person)
+        state.explained.update(*_explained(d[kept], parts[:, kept].sum(0)), person)
+        known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
+        i, j = (kept & known).nonzero().unbind(1)
+        pair = (labels[i], g_labels[j], None, pids[i])
+        state.named.update(parts[:, i, j].t().abs(), *pair)
+        for name, (of_query, of_gallery) in rankers.items():
+            apart = (of_query[q].to(device)[i] - of_gallery[g].to(device)[j]).abs()
+            state.baselines[name].update(apart, *pair)
+        state.counts["used"] += int(kept.sum())
+        state.counts["annotated"] += len(i)
+    return distances.numpy(), decomposed.numpy()
+
+
+def _explained(distance: Tensor, by_attributes: Tensor) -> tuple[Tensor, Tensor]:
+    """Which part of each distance the attributes make up, and whether it counts: (P,) each."""
+    apart = distance > 0
+    part = torch.where(apart, by_attributes / torch.where(apart, distance, 1.0), 0.0)
+    return part, apart
+
+
+def _add_baselines(
+    state: PairScores,
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    rates: Tensor | Sequence[float] | None,
+    memory: int,
+) -> None:
+    shares = None if rates is None else prior_shares(torch.as_tensor(rates))
+    for labels_i, labels_j, weight, identity in label_pairs(query, gallery, memory):
+        state.baselines["random"].update_random(labels_i, labels_j, weight, identity)
+        if shares is not None:
+            guess = shares.expand(len(weight), -1)
+            state.baselines["prior"].update(guess, labels_i, labels_j, weight, identity)
+
+
+def _check(
+    query: DecomposedImages,
+    gallery: DecomposedImages,
+    form: str,
+    rates: Tensor | Sequence[float] | None,
+    rankers: Mapping[str, tuple[Tensor, Tensor]],
+) -> None:
+    check_form(form)
+    if query.components.shape[1:] != gallery.components.shape[1:]:
+        raise InputError(
+            f"query components have (M, D) = {tuple(query.components.shape[1:])} and those of the gallery "
+            f"{tuple(gallery.components.shape[1:])}; expected both from one interpreter"
+        )
+    if not len(query) or not len(gallery):
+        raise InputError(
+            f"there are {len(query)} query and {len(gallery)} gallery images; expected some of both"
+        )
+    if rates is not None:
+        _check_length("training rates", rates, query.attributes)
+    for name, sides in rankers.items():
+        for side, images in zip(sides, (query, gallery), strict=True):
+            if tuple(side.shape) != (len(images), query.attributes):
+                raise InputError(
+                    f"ranking {name!r} has shape {tuple(side.shape)}; expected "
+                    f"{(len(images), query.attributes)}, one number for each image and attribute"
+                )
+
+
+def _check_length(what: str, given: Tensor | Sequence[object], num_attributes: int) -> None:
+    if len(given) != num_attributes:
+        raise InputError(
+            f"{len(given)} {what} were given; expected M = {num_attributes}, one for each attribute"
+        )

@@ -1,0 +1,95 @@
+"""The questions of an evaluation, and how much of the data each of them looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from torchreid_amd.core.errors import InputError, unknown_name
+from torchreid_amd.evaluation.counterfactual.record import counterfactual_record, effect_pairs
+from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
+from torchreid_amd.evaluation.data.testbed import Testbed
+from torchreid_amd.evaluation.deletion.curves import deletion_record
+from torchreid_amd.evaluation.localisation.record import localisation_record
+from torchreid_amd.evaluation.reweighting import Reweighting, reweighting_record
+from torchreid_amd.evaluation.sanity.record import sanity_record
+from torchreid_amd.interpreter.distances import get_distance
+
+PARTS = ("probe", "place", "effect", "removal", "sanity", "reweight")
+
+
+NO_TRUTH = (
+    "Right place and what would happen: not scored, the true regions of these photographs are not known "
+    "(body-part priors are no ground truth)."
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to evaluate.
+
+    Attributes:
+        skip: expensive parts to leave out, of :data:`PARTS`.
+        pairs: pairs for the counterfactuals.
+        images: photographs for the scores of place.
+        removal_pairs: pairs for removing and inserting.
+        train_images: training photographs for probes and regression, at most.
+        seed: of every sample.
+        distractors_as_no: label distractors all "no", as published numbers do.
+
+    Raises:
+        InputError: a part is unknown, or a number below 1.
+    """
+
+    skip: Collection[str] = ()
+    pairs: int = 100
+    images: int = 400
+    removal_pairs: int = 20
+    train_images: int = 4000
+    seed: int = 0
+    distractors_as_no: bool = False
+
+    def __post_init__(self) -> None:
+        for part in self.skip:
+            if part not in PARTS:
+                raise unknown_name("part of the evaluation", part, PARTS)
+        for name in ("pairs", "images", "removal_pairs", "train_images"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; give at least 1, or skip that part")
+
+
+def _labelled(names: Sequence[str], query: DecomposedImages, gallery: DecomposedImages) -> list[str]:
+    """The attributes that are known of somebody on either side, by name: what the scores are of."""
+    known = (query.known_labels >= 0).any(0) & (gallery.known_labels >= 0).any(0)
+    return [name for name, there in zip(names, known.tolist(), strict=True) if there]
+
+
+def _parts(
+    testbed: Testbed,
+    settings: Settings,
+    rates: torch.Tensor,
+    sides: tuple[DecomposedImages, DecomposedImages],
+    fitted: Callable[[], Reweighting],
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    found: dict[str, Callable[[], dict[str, Any]]] = {}
+    if testbed.truth is not None:
+        found["place"] = lambda: localisation_record(testbed, settings.images)
+        found["effect"] = lambda: counterfactual_record(effect_pairs(testbed, settings.pairs))
+    found["removal"] = lambda: deletion_record(testbed, settings.removal_pairs)
+    found["sanity"] = lambda: sanity_record(testbed, rates)
+    found["reweight"] = lambda: _reweighted(testbed, sides, fitted)
+    return {part: make for part, make in found.items() if part not in settings.skip}
+
+
+def _reweighted(
+    testbed: Testbed, sides: tuple[DecomposedImages, DecomposedImages], fitted: Callable[[], Reweighting]
+) -> dict[str, Any]:
+    interpreter = testbed.eye.interpreter
+    distance, names = get_distance(interpreter.metric), interpreter.attributes.attributes
+    try:
+        return reweighting_record(fitted(), *sides, distance, names, interpreter.form, testbed.eye.device)
+    except InputError as error:  # too few training identities; the other scores stand
+        return {"not_scored": str(error)}

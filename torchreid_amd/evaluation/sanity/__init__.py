@@ -1,0 +1,1 @@
+"""Do scores fall to chance when knowledge is taken away?"""

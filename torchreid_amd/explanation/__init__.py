@@ -1,0 +1,1 @@
+"""Photographs to explanations, and explanations to figures, pages and files."""

@@ -1,0 +1,284 @@
+"""Explaining photographs with a trained interpreter.
+
+Chen et al., *Explainable Person Re-Identification with Attribute-guided Metric Distillation*,
+ICCV 2021.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from torchreid_amd.attributes.schema import UNKNOWN, Labels, read_labels
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.images import ImageLike, image_name, list_images, read_image, to_tensor
+from torchreid_amd.explanation.explanation import Explanation, Ranking
+from torchreid_amd.explanation.ranking import same_person
+from torchreid_amd.interpreter.decomposer import Decomposer
+from torchreid_amd.interpreter.distances import get_distance
+from torchreid_amd.interpreter.interpreter import Interpreter
+from torchreid_amd.interpreter.run_folder import load_run
+
+__all__ = ["Explainer", "Explanation", "Ranking"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+GivenLabels = Sequence[int] | Mapping[str, int] | NDArray[Any] | Tensor | None
+
+
+class LabelsByPath(Protocol):
+    """Anything that knows the labels of image files, e.g. ``amd.attributes.label_source(…)``."""
+
+    def labels(self, impaths: Sequence[str], /) -> NDArray[Any]:
+        """Labels (N, M) of N paths, unknown rows all −1."""
+        ...
+
+
+class Explainer:
+    """Explains distances between photographs.
+
+    Args:
+        interpreter: a trained interpreter.
+        size: (H, W) the target was trained with, in pixels.
+        norm_mean: channel means of torchreid's normalisation.
+        norm_std: channel standard deviations of it.
+        device: where to compute; where the interpreter is, if not given.
+        labels: where to look up the labels of photographs given as paths; a source with other
+            attributes is projected on the interpreter's by name.
+
+    Photographs are paths, PIL images or arrays; see :func:`torchreid_amd.core.images.read_image`. The
+    interpreter computes in eval mode and without gradients, and gets its mode back.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        size: tuple[int, int] = (256, 128),
+        norm_mean: Sequence[float] = IMAGENET_MEAN,
+        norm_std: Sequence[float] = IMAGENET_STD,
+        device: torch.device | str | None = None,
+        labels: LabelsByPath | None = None,
+    ) -> None:
+        if len(size) != 2 or min(size) < 1:
+            raise InputError(f"size is {size!r}; expected (height, width) in pixels, e.g. (256, 128)")
+        self.interpreter = interpreter if device is None else interpreter.to(torch.device(device))
+        self.size = (int(size[0]), int(size[1]))
+        self.norm_mean, self.norm_std = tuple(norm_mean), tuple(norm_std)
+        self._decomposer = Decomposer(self.interpreter, self.size, self.norm_mean, self.norm_std)
+        self.schema = interpreter.attributes
+        known = getattr(labels, "schema", self.schema)
+        if labels is not None and known.attributes != self.schema.attributes:
+            labels = labels.project(self.schema)  # type: ignore[attr-defined]
+        self.labels = labels
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | os.PathLike[str],
+        weights: str | os.PathLike[str] | None = None,
+        device: torch.device | str | None = None,
+        labels: LabelsByPath | None = None,
+    ) -> Explainer:
+        """An explainer from the run folder that training wrote.
+
+        Args:
+            folder: the run folder.
+            weights: the target's weights, where they are no longer at the path the run remembers.
+            device: where to compute.
+            labels: where to look up the labels of photographs given as paths.
+
+        Raises:
+            InputError: the folder is no run folder, or the weights are missing or others.
+        """
+        run = load_run(folder, weights=weights)
+        return cls(run.interpreter, run.size, run.norm_mean, run.norm_std, device, labels)
+
+    def explain(
+        self, a: ImageLike, b: ImageLike, labels_a: GivenLabels = None, labels_b: GivenLabels = None
+    ) -> Explanation:
+        """Explain the distance of two photographs.
+
+        Args:
+            a: photograph A.
+            b: photograph B.
+            labels_a: attributes of the person on A, where known: (M,) of 1, 0, −1, or a dictionary.
+            labels_b: the same for B.
+
+        Raises:
+            InputError: a photograph cannot be read, labels do not fit the attributes, or the
+                model gives an embedding that is not finite.
+        """
+        return next(self.explain_many([(a, b, labels_a, labels_b)]))
+
+    def explain_many(self, pairs: Iterable[tuple[Any, ...]], batch_size: int = 64) -> Iterator[Explanation]:
+        """Explain pairs in batches, in the order given; the same as :meth:`explain` for each.
+
+        Args:
+            pairs: ``(a, b)`` or ``(a, b, labels_a, labels_b)``; read as they are needed.
+            batch_size: pairs a batch, and images a forward pass.
+
+        Raises:
+            InputError: as :meth:`explain`, or an item is no pair.
+        """
+        _check_batch(batch_size)
+        return self._explain_batches(iter(pairs), batch_size)
+
+    def explain_ranking(
+        self,
+        query: ImageLike,
+        gallery: Iterable[ImageLike] | str | os.PathLike[str],
+        topk: int = 10,
+        batch_size: int = 64,
+        same: Sequence[bool | None] | None = None,
+    ) -> Ranking:
+        """Rank a gallery by the target's distance and explain the nearest.
+
+        Args:
+            query: the query photograph.
+            gallery: N photographs, or a folder of image files.
+            topk: how many of the nearest to explain; all where there are fewer.
+            batch_size: images a forward pass.
+            same: whether each gallery photograph shows the query's person; where it is not given,
+                file names in the manner of Market-1501 (``0002_c1s1_….jpg``) tell.
+
+        Raises:
+            InputError: as :meth:`explain`; or the gallery is empty, ``topk`` below 1, or ``same``
+                of another length.
+        """
+        _check_batch(batch_size)
+        photographs = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
+        if not photographs:
+            raise InputError("the gallery is empty; give at least one photograph")
+        if topk < 1:
+            raise InputError(f"topk is {topk}; explain at least 1 photograph")
+        names = tuple(image_name(p) or f"gallery {n}" for n, p in enumerate(photographs, 1))
+        query_name = image_name(query) or "query"
+        if same is None:
+            same = [same_person(query_name, name) for name in names]
+        elif len(same) != len(photographs):
+            raise InputError(f"same has {len(same)} values for {len(photographs)} gallery photographs")
+
+        query_image = read_image(query)
+        distances = self._distances(query_image, photographs, batch_size)
+        order = tuple(int(i) for i in torch.argsort(distances, stable=True))
+        kept = order[:topk]
+        pairs = ((query, photographs[i]) for i in kept)
+        explained = self._explain_batches(pairs, batch_size, [(query_name, names[i]) for i in kept])
+        return Ranking(
+            query_image,
+            query_name,
+            self.interpreter.metric,
+            self.schema,
+            tuple(explained),
+            distances.double().numpy(),
+            order,
+            names,
+            tuple(None if s is None else bool(s) for s in same),
+        )
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        """torchreid's test transform of one RGB image: (3, H, W)."""
+        return to_tensor(image, self.size, self.norm_mean, self.norm_std)
+
+    def _explain_batches(
+        self,
+        pairs: Iterator[tuple[Any, ...]],
+        batch_size: int,
+        names: Sequence[tuple[str, str]] | None = None,
+    ) -> Iterator[Explanation]:
+        done = 0
+        while batch := [_four(pair) for pair in islice(pairs, batch_size)]:
+            called = [
+                names[done + n] if names else (image_name(a) or "A", image_name(b) or "B")
+                for n, (a, b, _, _) in enumerate(batch)
+            ]
+            yield from self._explain_batch(batch, called, batch_size)
+            done += len(batch)
+
+    def _explain_batch(
+        self, batch: list[tuple[Any, Any, Any, Any]], names: Sequence[tuple[str, str]], batch_size: int
+    ) -> list[Explanation]:
+        sources = [s for a, b, _, _ in batch for s in (a, b)]
+        position: dict[Any, int] = {}  # a photograph that comes up twice is read and computed once
+        images: list[Image.Image] = []
+        called: list[str] = []
+        for source, name in zip(sources, (n for pair in names for n in pair), strict=True):
+            if _identity(source) not in position:
+                position[_identity(source)] = len(images)
+                images.append(read_image(source))
+                called.append(name)
+        rows = [position[_identity(s)] for s in sources]
+        labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
+        whole = self._decomposer.decompose(images, called, batch_size)
+        pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
+        additive = self.interpreter.form == "additive"
+        maps = whole.maps.float().cpu().numpy()
+        return [
+            Explanation(
+                distance=float(pairs.distance[n]),
+                metric=pairs.metric,
+                contributions=pairs.contributions[n].double().numpy(),
+                shares=pairs.shares[n].double().numpy(),
+                residual=float(pairs.residual[n]),
+                remainder=float(pairs.remainder[n]) if additive else None,
+                schema=self.schema,
+                attention=(maps[rows[2 * n]].copy(), maps[rows[2 * n + 1]].copy()),
+                images=(images[rows[2 * n]], images[rows[2 * n + 1]]),
+                names=names[n],
+                labels=_pair_labels(*labels[n], len(self.schema)),
+                offset=self.interpreter.offset,
+            )
+            for n in range(len(batch))
+        ]
+
+    def _distances(self, query: Image.Image, gallery: Sequence[ImageLike], batch_size: int) -> Tensor:
+        """The target's distance of the query from each gallery photograph (N,)."""
+        between = get_distance(self.interpreter.metric).between
+        wanted = self._decomposer.embed([query], ["the query"])
+        found = []
+        for start in range(0, len(gallery), batch_size):
+            photographs = gallery[start : start + batch_size]
+            called = [image_name(p) or f"gallery {start + n}" for n, p in enumerate(photographs, 1)]
+            embeddings = self._decomposer.embed([read_image(p) for p in photographs], called)
+            found.append(between(wanted, embeddings).float().cpu())
+        return torch.cat(found)
+
+    def _labels(self, source: ImageLike, given: GivenLabels) -> Labels | None:
+        if given is None and self.labels is not None and isinstance(source, str | os.PathLike):
+            given = np.asarray(self.labels.labels([str(source)]))[0]
+        if isinstance(given, Tensor):
+            given = given.cpu().numpy()
+        return read_labels(given, self.schema)
+
+
+def _four(pair: Any) -> tuple[Any, Any, Any, Any]:
+    items = tuple(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else ()
+    if len(items) == 2:
+        return (*items, None, None)
+    if len(items) == 4:
+        return items
+    raise InputError(f"{pair!r} is no pair; give (a, b) or (a, b, labels_a, labels_b)")
+
+
+def _identity(source: ImageLike) -> Any:
+    return str(source) if isinstance(source, str | os.PathLike) else id(source)
+
+
+def _pair_labels(a: Labels | None, b: Labels | None, count: int) -> tuple[Labels, Labels] | None:
+    if all(side is None or (side == UNKNOWN).all() for side in (a, b)):
+        return None
+    unknown = np.full(count, UNKNOWN, dtype=np.int8)
+    return (unknown if a is None else a, unknown if b is None else b)
+
+
+def _check_batch(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; give at least 1")

@@ -1,0 +1,110 @@
+"""Explanations and rankings as people get them: the numbers, and what writes them down."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from torchreid_amd.core.files import save_text, write_json
+from torchreid_amd.explanation.pair import ExplainedPair
+from torchreid_amd.explanation.ranking import RankedGallery
+from torchreid_amd.explanation.report.pair_page import pair_page
+from torchreid_amd.explanation.report.ranking_page import ranking_page
+from torchreid_amd.explanation.report.text import pair_summary, ranking_summary
+
+if TYPE_CHECKING:  # matplotlib takes longer to import than everything else here
+    from matplotlib.figure import Figure
+
+
+class Written(ABC):
+    """What can be written as JSON, a figure, a page and sentences."""
+
+    @abstractmethod
+    def to_dict(self, maps: bool = False) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+
+    @abstractmethod
+    def _draw(self, top: int | None) -> Figure:
+        """The figure, with ``top`` attributes, or as many as such a figure usually shows."""
+
+    @abstractmethod
+    def to_html(self) -> str:
+        """One self-contained page."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """In sentences."""
+
+    def to_json(self, path: str | os.PathLike[str], maps: bool = False) -> None:
+        """Write :meth:`to_dict` as JSON.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        write_json(self.to_dict(maps), path)
+
+    def plot(self, path: str | os.PathLike[str] | None = None, top: int | None = None) -> Figure:
+        """A figure.
+
+        Args:
+            path: also save it there (.png, .pdf, .svg, …).
+            top: how many attributes to show: overlays of a pair (default: 5), names under each
+                photograph of a ranking (default: 3).
+
+        Raises:
+            InputError: the file cannot be written, or its ending names no known format.
+        """
+        from torchreid_amd.explanation.report.layout import save_figure
+
+        figure = self._draw(top)
+        if path is not None:
+            save_figure(figure, path)
+        return figure
+
+    def save_html(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`to_html`.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        save_text(self.to_html(), path)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+class Explanation(ExplainedPair, Written):
+    """The distance between photographs A and B, attribute by attribute; its numbers are those of
+    :class:`~torchreid_amd.explanation.pair.ExplainedPair`."""
+
+    def _draw(self, top: int | None) -> Figure:
+        from torchreid_amd.explanation.report.pair_figure import draw_pair
+
+        return draw_pair(self, 5 if top is None else top)
+
+    def to_html(self) -> str:
+        """One self-contained page."""
+        return pair_page(self)
+
+    def summary(self) -> str:
+        """The explanation in sentences."""
+        return pair_summary(self)
+
+
+class Ranking(RankedGallery, Written):
+    """The nearest of N gallery photographs, explained; its numbers are those of
+    :class:`~torchreid_amd.explanation.ranking.RankedGallery`."""
+
+    def _draw(self, top: int | None) -> Figure:
+        from torchreid_amd.explanation.report.ranking_figure import draw_ranking
+
+        return draw_ranking(self, 3 if top is None else top)
+
+    def to_html(self) -> str:
+        """One self-contained page."""
+        return ranking_page(self)
+
+    def summary(self) -> str:
+        """The ranking in lines, one a photograph."""
+        return ranking_summary(self)

@@ -1,0 +1,130 @@
+"""The figure of a ranking: the query, its nearest photographs, and what makes each different."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from PIL import Image
+
+from torchreid_amd.explanation.pair import ExplainedPair
+from torchreid_amd.explanation.ranking import RankedGallery
+from torchreid_amd.explanation.report.layout import COLOURS, FAINT, FRAMES, INK, Sheet, shorten, widest_aspect
+from torchreid_amd.explanation.report.overlay import thumbnail
+from torchreid_amd.explanation.report.text import (
+    fraction,
+    fraction_text,
+    match_words,
+    metric_words,
+    number,
+    parts_sentence,
+)
+
+MARGIN, HEADER, FOOTER = 0.35, 1.0, 0.45  # inches
+PANEL, LINE = 2.1, 0.36
+PER_ROW = 10
+PIXELS = 400
+MARKS = {True: "✓ ", False: "✗ ", None: ""}
+
+
+def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
+    """Draw a ranking.
+
+    The query on the left, then the explained photographs in rank order with their distances, in a
+    green frame where they show the query's person and a red one where they do not (grey: not
+    known); under each the attributes with the largest shares of its distance.
+
+    Args:
+        r: the ranking.
+        top: how many attributes to name under each photograph.
+
+    Returns:
+        A figure that belongs to no global state.
+    """
+    query = thumbnail(r.query, PIXELS, PIXELS)
+    images = [thumbnail(e.images[1], PIXELS, PIXELS) for e in r]
+    top = min(max(top, 0), len(r.schema))
+    column = max(PANEL * widest_aspect([query, *images]), 1.45)
+    pitch = column + 0.16
+    rows = ceil(len(images) / PER_ROW)
+    per_row = ceil(len(images) / rows)
+    row_height = 0.42 + PANEL + 0.32 + LINE * top + 0.2
+    first = MARGIN + pitch + 0.2
+    sheet = Sheet(max(first + per_row * pitch + MARGIN, 7.5), HEADER + rows * row_height + FOOTER)
+    reach = max((abs(fraction(e, k)) for e in r for k in range(len(e.schema))), default=1.0) or 1.0
+
+    sheet.text(MARGIN, 0.28, "Who is nearest, and what makes them different", 15, weight="bold")
+    said = f"The nearest {len(r)} of {len(r.distances)}, by {metric_words(r.metric)}."
+    said += f" Bars: {parts_sentence(r)}."
+    sheet.text(MARGIN, 0.62, said, 10, color=FAINT)
+    sheet.text(MARGIN + column / 2, HEADER + 0.2, "query", 10, ha="center", weight="bold")
+    _framed(sheet, MARGIN, HEADER + 0.42, column, query, INK, 1.5)
+    _file_name(sheet, MARGIN, HEADER + 0.42 + PANEL, column, r.query_name)
+    for n, (e, image, same) in enumerate(zip(r, images, r.matches, strict=True)):
+        left = first + (n % per_row) * pitch
+        row = HEADER + (n // per_row) * row_height
+        sheet.text(left, row + 0.2, f"{n + 1}", 9, color=FAINT)
+        value = f"{MARKS[same]}{number(e.distance)}"
+        sheet.text(left + column / 2, row + 0.2, value, 10, ha="center", weight="bold", color=_text(same))
+        _framed(sheet, left, row + 0.42, column, image, FRAMES[same], 3.0)
+        _file_name(sheet, left, row + 0.42 + PANEL, column, e.names[1])
+        _attributes(sheet, e, left, row + 0.42 + PANEL + 0.32, column, top, reach)
+    _legend(sheet, r)
+    return sheet.figure
+
+
+def _text(same: bool | None) -> str:
+    return INK if same is None else FRAMES[same]
+
+
+def _framed(
+    sheet: Sheet, left: float, top: float, column: float, image: Image.Image, colour: str, width: float
+) -> None:
+    axes = sheet.photograph(left, top, column, PANEL, image)
+    axes.spines[:].set(linewidth=width, color=colour)
+    axes.set_label("photograph")
+
+
+def _file_name(sheet: Sheet, left: float, bottom: float, column: float, name: str) -> None:
+    shown = shorten(Path(name).name, 6.5, column, keep_end=True)
+    sheet.text(left + column / 2, bottom + 0.08, shown, 6.5, ha="center", color=FAINT)
+
+
+def _attributes(
+    sheet: Sheet, e: ExplainedPair, left: float, top: float, column: float, count: int, reach: float
+) -> None:
+    """Name, share and a small bar for each of the largest shares; full width is the largest of all."""
+    for n, k in enumerate(e.order()[:count]):
+        y = top + n * LINE
+        sheet.text(left, y, shorten(e.schema.say(e.attributes[k]), 7.5, column - 0.38), 7.5)
+        sheet.text(left + column, y, fraction_text(e, k), 7.5, ha="right", color=FAINT)
+        axes = sheet.axes(left, y + 0.15, column, 0.06, label="share")
+        axes.barh(0, abs(fraction(e, k)), color=COLOURS[int(e.exclusive[k])])
+        axes.set(xlim=(0, reach), xticks=[], yticks=[], facecolor="#eceff1")
+        axes.margins(y=0)
+        axes.spines[:].set_visible(False)
+
+
+def _legend(sheet: Sheet, r: RankedGallery) -> None:
+    known = sorted({s for s in r.matches if s is not None}, reverse=True)
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=FRAMES[s], linewidth=3, label=MARKS[s] + match_words(s)) for s in known
+    ]
+    present = sorted({int(v) for e in r for v in e.exclusive if v >= 0}, reverse=True)
+    words = {1: "attribute differs", 0: "attribute in common"}
+    handles += [Patch(color=COLOURS[v], label=words[v]) for v in present]
+    if not handles:
+        return
+    sheet.figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(MARGIN / sheet.width, 0.18 / sheet.height),
+        ncols=len(handles),
+        fontsize=8,
+        frameon=False,
+        borderaxespad=0,
+        handlelength=1.6,
+    )

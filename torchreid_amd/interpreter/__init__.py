@@ -1,0 +1,1 @@
+"""A frozen target with a head: decompositions, contributions, run folders."""

@@ -1,0 +1,141 @@
+"""What each attribute adds to a distance: three forms of one decomposition.
+
+``mean`` and ``sum`` (Chen et al., ICCV 2021) compare the components of two embeddings,
+d_k = distance(e_k(i), e_k(j)), and approximate the distance by their mean or sum.
+
+``additive`` uses that squared Euclidean distance and cosine are bilinear. With Δ the difference of
+two embeddings, Δ_k that of their components, and the remainder Δ_0 = Δ − Σ_k Δ_k,
+
+    ‖Δ‖² = Σ_k ⟨Δ_k, Δ⟩ + ⟨Δ_0, Δ⟩
+
+holds exactly, whatever the components are. The Euclidean distance divides by ‖Δ‖; cosine distance
+is half the squared distance of embeddings of unit length. A contribution is negative where an
+attribute brings two persons closer together.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from torchreid_amd.core.errors import unknown_name
+from torchreid_amd.interpreter.distances import Distance
+
+FORMS = ("mean", "sum", "additive")
+_TINY = 1e-12
+
+
+class PairwiseDistance(Protocol):
+    """What is needed of a :class:`torchreid_amd.interpreter.distances.Distance`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the distance."""
+
+    def matrix(self, x: Tensor, y: Tensor, /) -> Tensor:
+        """(…, N, D), (…, K, D) -> (…, N, K)."""
+
+
+def check_form(form: str) -> str:
+    """The form, if it is one.
+
+    Raises:
+        InputError: it is none.
+    """
+    if form not in FORMS:
+        raise unknown_name("form of the decomposition", form, FORMS)
+    return form
+
+
+def contributions_between(
+    distance: Distance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Contributions of pairs, row by row; a single row is broadcast.
+
+    Args:
+        distance: what is decomposed.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``.
+        a, b: embeddings (B, D) and components (B, M, D).
+
+    Returns:
+        Contributions (B, M) in units of the distance, and the remainder (B,), what belongs to no
+        attribute: 0 unless the form is additive.
+    """
+    if form != "additive":
+        parts = distance.between(a[1], b[1])
+        return (parts / parts.shape[-1] if form == "mean" else parts), parts.new_zeros(parts.shape[:-1])
+    (embedding_a, parts_a), (embedding_b, parts_b) = _prepared(distance, *a), _prepared(distance, *b)
+    delta = embedding_a - embedding_b
+    steps = parts_a - parts_b
+    rest = delta - steps.sum(-2)
+    scale = _scale(distance, delta.square().sum(-1))
+    inner = (steps * delta.unsqueeze(-2)).sum(-1)
+    return inner * scale.unsqueeze(-1), (rest * delta).sum(-1) * scale
+
+
+@torch.no_grad()
+def contributions_matrix(
+    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Contributions of each against each, by matrix products; without gradients.
+
+    Args:
+        distance: what is decomposed.
+        form: ``'mean'``, ``'sum'`` or ``'additive'``.
+        a: embeddings (Q, D) and components, attributes first, (M, Q, D).
+        b: embeddings (G, D) and components (M, G, D).
+
+    Returns:
+        Contributions (M, Q, G) and remainders (Q, G).
+    """
+    if form != "additive":
+        parts = distance.matrix(a[1], b[1])
+        return (parts / len(parts) if form == "mean" else parts), parts.new_zeros(parts.shape[1:])
+    (embedding_a, parts_a), (embedding_b, parts_b) = (
+        _prepared(distance, *side, first=True) for side in (a, b)
+    )
+    centre, centres = embedding_b.mean(0), parts_b.mean(1, keepdim=True)  # differences do not feel it
+    embedding_a, embedding_b = embedding_a - centre, embedding_b - centre
+    parts_a, parts_b = parts_a - centres, parts_b - centres
+    inner = _inner(parts_a, parts_b, embedding_a, embedding_b)
+    rest = _inner(embedding_a - parts_a.sum(0), embedding_b - parts_b.sum(0), embedding_a, embedding_b)
+    scale = _scale(distance, (inner.sum(0) + rest).clamp_min(0))
+    return inner.mul_(scale), rest.mul_(scale)
+
+
+def shares_of(contributions: Tensor) -> Tensor:
+    """p_k = |c_k| / Σ_l |c_l| over the last dimension; uniform where nothing contributes."""
+    size = contributions.abs()
+    total = size.sum(-1, keepdim=True)
+    uniform = torch.full_like(size, 1 / size.shape[-1])
+    return torch.where(total > _TINY, size / torch.where(total == 0, 1.0, total), uniform)
+
+
+def _prepared(
+    distance: PairwiseDistance, embedding: Tensor, components: Tensor, first: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Embedding and components as they enter the inner product: cosine wants unit length."""
+    if distance.name != "cosine":
+        return embedding, components
+    norm = embedding.norm(dim=-1, keepdim=True).clamp_min(_TINY)
+    return functional.normalize(embedding, dim=-1), components / (norm if first else norm.unsqueeze(-2))
+
+
+def _scale(distance: PairwiseDistance, squared: Tensor) -> Tensor:
+    """What inner products are multiplied by; 0 where the Euclidean distance vanishes."""
+    if distance.name == "euclidean":
+        far = squared > _TINY
+        return torch.where(far, squared.clamp_min(_TINY).rsqrt(), torch.zeros_like(squared))
+    return torch.full_like(squared, 0.5 if distance.name == "cosine" else 1.0)
+
+
+def _inner(parts_a: Tensor, parts_b: Tensor, embedding_a: Tensor, embedding_b: Tensor) -> Tensor:
+    """⟨f(i) − f(j), e(i) − e(j)⟩ for all i and j: (…, Q, D), (…, G, D) -> (…, Q, G)."""
+    own_a, own_b = (parts_a * embedding_a).sum(-1), (parts_b * embedding_b).sum(-1)
+    inner = own_a.unsqueeze(-1) + own_b.unsqueeze(-2)
+    inner -= parts_a @ embedding_b.T
+    inner -= embedding_a @ parts_b.transpose(-1, -2)
+    return inner

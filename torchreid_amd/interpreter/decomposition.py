@@ -1,0 +1,77 @@
+"""What an interpreter says of images and of a pair: decompositions and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """What the interpreter says of B images.
+
+    Attributes:
+        embedding: the target's own embedding (B, D).
+        maps: attribute-guided attention maps (B, M, h, w).
+        components: attribute components of the embedding (B, M, D).
+    """
+
+    embedding: Tensor
+    maps: Tensor
+    components: Tensor
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def __getitem__(self, index: Any) -> Decomposition:
+        """Some of the images; an integer keeps the batch dimension."""
+        if isinstance(index, int):
+            index = [index]
+        return Decomposition(self.embedding[index], self.maps[index], self.components[index])
+
+    def to(self, device: torch.device | str) -> Decomposition:
+        """The same on another device."""
+        return Decomposition(*(t.to(device) for t in (self.embedding, self.maps, self.components)))
+
+    def detach(self) -> Decomposition:
+        """The same without gradients."""
+        return Decomposition(*(t.detach() for t in (self.embedding, self.maps, self.components)))
+
+    def normalized(self) -> Decomposition:
+        """Embedding at unit length, components scaled alike (torchreid's ``normalize_feature``)."""
+        norm = self.embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        return Decomposition(self.embedding / norm, self.maps, self.components / norm.unsqueeze(2))
+
+    @staticmethod
+    def cat(parts: Sequence[Decomposition]) -> Decomposition:
+        """Several batches as one."""
+        return Decomposition(
+            torch.cat([p.embedding for p in parts]),
+            torch.cat([p.maps for p in parts]),
+            torch.cat([p.components for p in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the distance between two images is made of, for B pairs.
+
+    Attributes:
+        metric: ``euclidean``, ``squared_euclidean`` or ``cosine``.
+        distance: the target's own distance (B,).
+        contributions: each attribute's part of the distance (B, M), in units of the distance.
+        shares: sizes of the contributions divided by their sum (B, M); uniform where that is 0.
+        remainder: what belongs to no attribute (B,); 0 unless the form is ``additive``.
+        residual: distance minus contributions and remainder (B,): what is not accounted for.
+    """
+
+    metric: str
+    distance: Tensor
+    contributions: Tensor
+    shares: Tensor
+    remainder: Tensor
+    residual: Tensor

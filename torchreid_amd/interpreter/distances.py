@@ -1,0 +1,88 @@
+"""The distances an explanation can decompose.
+
+``euclidean`` is the plain Euclidean distance of the paper. torchreid prints the *squared* one
+under that name; here it is called ``squared_euclidean``. ``cosine`` is 1 − cos in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchreid_amd.core.errors import unknown_name
+
+_TINY = 1e-12  # keeps the gradient of the square root finite where two embeddings are equal
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance between embeddings.
+
+    Attributes:
+        name: the name it is chosen by.
+        words: how a sentence names it.
+        host_metric: the ``dist_metric`` under which torchreid ranks in the same order.
+        between: ``(…, D), (…, D) -> (…)``, element by element.
+        matrix: ``(…, N, D), (…, K, D) -> (…, N, K)``, each against each, by matrix product.
+    """
+
+    name: str
+    words: str
+    host_metric: str
+    between: Callable[[Tensor, Tensor], Tensor]
+    matrix: Callable[[Tensor, Tensor], Tensor]
+
+
+def _squared_between(x: Tensor, y: Tensor) -> Tensor:
+    return (x - y).square().sum(-1)
+
+
+def _squared_matrix(x: Tensor, y: Tensor) -> Tensor:
+    squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2)
+    return (squares - 2 * x @ y.transpose(-1, -2)).clamp_min(0)
+
+
+def _root(squared: Tensor) -> Tensor:
+    """Square root with gradient 0, not infinite, where the distance vanishes; NaN stays NaN."""
+    return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), squared * 0)
+
+
+def _cosine_between(x: Tensor, y: Tensor) -> Tensor:
+    return 1 - (F.normalize(x, dim=-1) * F.normalize(y, dim=-1)).sum(-1)
+
+
+def _cosine_matrix(x: Tensor, y: Tensor) -> Tensor:
+    return 1 - F.normalize(x, dim=-1) @ F.normalize(y, dim=-1).transpose(-1, -2)
+
+
+DISTANCES = {
+    d.name: d
+    for d in (
+        Distance(
+            "euclidean",
+            "Euclidean distance",
+            "euclidean",
+            lambda x, y: _root(_squared_between(x, y)),
+            lambda x, y: _root(_squared_matrix(x, y)),
+        ),
+        Distance(
+            "squared_euclidean", "squared Euclidean distance", "euclidean", _squared_between, _squared_matrix
+        ),
+        Distance("cosine", "cosine distance", "cosine", _cosine_between, _cosine_matrix),
+    )
+}
+
+
+def get_distance(name: str) -> Distance:
+    """The distance called ``name``: ``euclidean``, ``squared_euclidean`` or ``cosine``.
+
+    Raises:
+        InputError: no distance has that name.
+    """
+    if name not in DISTANCES:
+        raise unknown_name("metric", name, DISTANCES)
+    return DISTANCES[name]

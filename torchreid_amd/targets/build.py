@@ -1,0 +1,45 @@
+"""A target from a model or from the name of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.host import unwrap
+from torchreid_amd.core.registry import targets
+from torchreid_amd.targets.cuts.automatic import automatic_cut
+from torchreid_amd.targets.target import Target
+
+
+def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Target:
+    """A target from a model, or from the name of one.
+
+    The cut is the one registered for the model's name, else the automatic one. A model that
+    torchreid built is recognised by its class and the shapes of its weights; ``name`` need not
+    be given.
+
+    Args:
+        model: a ReID model, possibly wrapped (see :func:`unwrap`), or a name of torchreid's factory.
+        name: the name the model was built by.
+        **kwargs: for a model given by name: ``num_classes``, ``loss``, ``pretrained``, ``use_gpu``.
+
+    Raises:
+        InputError: the name is unknown or the model cannot be cut.
+    """
+    if isinstance(model, str):
+        name = model
+        model = host.build_model(name, **kwargs)
+    if isinstance(model, Target):
+        return model
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            f"a target is a model (torch.nn.Module) or a model's name, not {type(model).__name__}"
+        )
+    model = unwrap(model)
+    name = name or host.model_name(model)
+    target: Target = (targets[name] if name in targets else automatic_cut)(model)
+    target.name = name
+    return target

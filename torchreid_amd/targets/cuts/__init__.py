@@ -1,0 +1,1 @@
+"""Ways to cut a model into stem, body and tail."""

@@ -1,0 +1,1 @@
+"""Where the models of torchreid are cut, a family a function."""
