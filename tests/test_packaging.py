@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib.util
+import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -105,8 +107,49 @@ def test_the_version_stands_in_two_places_and_is_the_same() -> None:
 
 def test_the_typed_marker_and_the_licence_are_shipped() -> None:
     assert (PACKAGE / "py.typed").is_file()
-    assert "py.typed" in settings()["options.package_data"]["*"]
+    assert "py.typed" in settings()["options.package_data"]["torchreid_amd"]
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+
+PAGE = """
+import numpy as np
+import torchreid_amd as amd
+from PIL import Image
+
+print(amd.__file__)
+schema = amd.AttributeSchema("two", ("hat", "bag"))
+maps, half = np.ones((2, 8, 4), np.float32), np.array([0.5, 0.5])
+sides = (maps, maps), (Image.new("RGB", (4, 8)),) * 2, ("A", "B")
+print(amd.Explanation(1.0, "euclidean", half, half, 0.0, schema, *sides).to_html())
+"""
+
+
+def test_a_page_is_made_by_an_installed_wheel(tmp_path: Path) -> None:
+    source, wheels, site = tmp_path / "source", tmp_path / "wheels", tmp_path / "site"
+    kept = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=kept)  # a build leaves folders in its source
+    for name in ("setup.cfg", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(wheels), str(source)]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = wheels.glob("*.whl")
+    install = [*pip, "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    done = subprocess.run(install, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    templates = Path("explanation", "report", "templates")
+    shipped = {p.name for p in (site / PACKAGE.name / templates).iterdir()}
+    assert shipped == {p.name for p in (PACKAGE / templates).iterdir()}
+    assert {Path(name).suffix for name in shipped} == {".html", ".css", ".js"}
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", PAGE], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    where, page = done.stdout.split("\n", 1)
+    assert Path(where).is_relative_to(site)
+    assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>") and "hat" in page
 
 
 def tracked() -> list[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import Any
 
 from torchreid_amd.explanation.pair import ExplainedPair
+from torchreid_amd.explanation.report.layout import MEANING
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale, tint
-from torchreid_amd.explanation.report.page import map_uri, page, photo, scale_bar
+from torchreid_amd.explanation.report.page import map_uri, picture_uri, render
 from torchreid_amd.explanation.report.text import (
     distance_sentence,
     fraction_text,
     label_words,
     metric_words,
-    number,
     part_heading,
     percent,
     residual_sentence,
@@ -21,18 +21,6 @@ from torchreid_amd.explanation.report.text import (
 
 FINE = 4  # pixels of the page's maps for one cell of the head's
 LARGEST = 96  # pixels along a side of the page's maps
-
-_STYLE = (
-    ".pair{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,7fr);gap:2rem;margin-top:1rem}"
-    ".photos{display:grid;grid-template-columns:1fr 1fr;gap:.8rem;align-items:start}"
-    ".side{position:sticky;top:1rem;align-self:start}"
-    ".rest{background:#8a939c}"
-    "tbody th{min-width:9.6rem}td.b{width:34%}"
-    "@media (max-width:820px){.pair{grid-template-columns:minmax(0,1fr);gap:1rem}"
-    ".photos{max-width:24rem}.side{position:static}}"
-    "@media (max-width:640px){body{font-size:14px}th,td{padding:.14rem .2rem}td.b{width:22%}"
-    "td.n{font-size:.92em}tbody th{min-width:7.2rem}}"
-)
 _YES = {1: "yes", 0: "no", -1: "–"}
 
 
@@ -43,54 +31,56 @@ def pair_page(e: ExplainedPair) -> str:
     """
     order = e.order()
     scale = shared_scale(e.attention)
-    maps = {k: (map_data(e, 0, k, scale), map_data(e, 1, k, scale)) for k in order}
-    first = order[0]
-    words = _shown(e, first)
-    figures = "".join(
-        f"<figure>{photo(e.images[s], f'photograph {name}', f'map-{name}', maps[first][s], words)}"
-        f'<figcaption title="{escape(e.names[s])}"><strong>{name}</strong>'
-        f"{'' if e.names[s] == name else ' ' + escape(short_names(e.names)[s])}"
-        "</figcaption></figure>"
-        for s, name in enumerate("AB")
+    maps = {k: map_data(e, k, scale) for k in order}
+    return render(
+        "pair.html",
+        "page.js",
+        title=" and ".join(short_names(e.names)),
+        distance=distance_sentence(e),
+        rest=residual_sentence(e),
+        sides=[
+            {
+                "letter": letter,
+                "name": e.names[s],
+                "short": short_names(e.names)[s],
+                "picture": picture_uri(e.images[s]),
+                "map": maps[order[0]][s],
+            }
+            for s, letter in enumerate("AB")
+        ],
+        shown=_shown(e, order[0]),
+        scale=scale,
+        metric=metric_words(e.metric),
+        heading=part_heading(e),
+        labelled=e.labels is not None,
+        key=_key(e),
+        **_bars(e, order, maps),
     )
-    body = (
-        "<h1>What the distance of A and B is made of</h1>"
-        f'<p class="lead">{escape(distance_sentence(e))} {escape(residual_sentence(e))}</p>'
-        '<p class="faint">Hover over an attribute to see where the interpreter looks for it; choose it to '
-        "keep it, choose it again to see the photographs alone.</p>"
-        f'<div class="pair"><section class="side" aria-label="photographs"><div class="photos">{figures}'
-        f'</div>{scale_bar(scale)}<p id="shown" aria-live="polite" data-idle="photographs without a map">'
-        f"{escape(words)}</p></section>"
-        f'<section aria-label="numbers">{_table(e, order, maps)}</section></div>'
-    )
-    return page(" and ".join(short_names(e.names)), body, _STYLE)
 
 
-def map_data(e: ExplainedPair, side: int, k: int, scale: Scale) -> str:
-    """The map of attribute k on photograph A or B, tinted, as a data URI."""
-    height, width = e.attention[side].shape[1:]
+def map_data(e: ExplainedPair, k: int, scale: Scale) -> tuple[str, str]:
+    """The maps of attribute k on photographs A and B, tinted, as data URIs."""
+    height, width = e.attention[0].shape[1:]
     size = (min(LARGEST, FINE * height), min(LARGEST, FINE * width))
-    return map_uri(tint(e.map(side, e.attributes[k], size), scale))
+    a, b = (map_uri(tint(e.map(side, e.attributes[k], size), scale)) for side in (0, 1))
+    return a, b
 
 
 def map_button(
-    e: ExplainedPair, k: int, uris: tuple[str, str], on: tuple[str, str], words: str, pressed: bool = False
-) -> str:
-    """A button with an attribute's name that shows its maps.
+    e: ExplainedPair, k: int, maps: tuple[str, str], on: tuple[str, str], said: str, pressed: bool = False
+) -> dict[str, Any]:
+    """What the template needs for a button with an attribute's name that shows its maps.
 
     Args:
         e: the explanation.
         k: position of the attribute.
-        uris: its two maps.
+        maps: its two maps, as data URIs.
         on: ids of the elements that show them.
-        words: said while they are shown.
+        said: said while they are shown.
         pressed: whether they are shown to begin with.
     """
-    return (
-        f'<button type="button" aria-pressed="{str(pressed).lower()}" data-words="{escape(words)}" '
-        f'data-a-on="{on[0]}" data-b-on="{on[1]}" data-a="{uris[0]}" data-b="{uris[1]}">'
-        f"{escape(e.schema.say(e.attributes[k]))}</button>"
-    )
+    name = e.schema.say(e.attributes[k])
+    return {"name": name, "maps": maps, "on": on, "said": said, "pressed": pressed}
 
 
 def _shown(e: ExplainedPair, k: int) -> str:
@@ -99,49 +89,33 @@ def _shown(e: ExplainedPair, k: int) -> str:
     return f"{said} ({known})" if known else said
 
 
-def _table(e: ExplainedPair, order: list[int], maps: dict[int, tuple[str, str]]) -> str:
+def _bars(e: ExplainedPair, order: list[int], maps: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    """Rows of the table, and where on their bars 0 and an even split lie (None: not shown)."""
     values = [float(c) for c in e.contributions]
     rest = [] if e.remainder is None else [e.remainder]
     low, high = min(0.0, *values, *rest), max(0.0, *values, *rest)
     span = (high - low) or 1.0
-    even = sum(values) / len(values)
-    mark = f'<s style="left:{(even - low) / span:.2%}"></s>' if e.remainder is None else ""
-    zero = f'<u style="left:{-low / span:.2%}"></u>' if low < 0 else ""
+
+    def row(value: float, share: str, mark: str) -> dict[str, Any]:
+        left = (min(value, 0.0) - low) / span
+        return {"value": value, "share": share, "mark": mark, "left": left, "width": abs(value) / span}
+
     rows = []
     for k in order:
-        left = (min(values[k], 0.0) - low) / span
-        place = f"left:{left:.2%};width:{abs(values[k]) / span:.2%}"
-        bar = f'<b class="k{int(e.exclusive[k])}" style="{place}"></b>'
-        labels = "".join(f'<td class="l">{_YES[int(side[k])]}</td>' for side in e.labels) if e.labels else ""
         button = map_button(e, k, maps[k], ("map-A", "map-B"), _shown(e, k), k == order[0])
-        rows.append(
-            f'<tr><th scope="row">{button}</th>{labels}<td class="b"><span class="track">{zero}{bar}'
-            f"{mark}</span></td>"
-            f'<td class="n">{number(values[k])}</td><td class="n">{fraction_text(e, k)}</td></tr>'
-        )
+        labels = [_YES[int(side[k])] for side in e.labels or ()]
+        said = row(values[k], fraction_text(e, k), f"k{int(e.exclusive[k])}")
+        rows.append({**said, "button": button, "labels": labels})
     for value in rest:
-        left = (min(value, 0.0) - low) / span
-        bar = f'<b class="rest" style="left:{left:.2%};width:{abs(value) / span:.2%}"></b>'
-        blank = '<td class="l"></td><td class="l"></td>' if e.labels else ""
-        rows.append(
-            f'<tr><th scope="row">shared remainder</th>{blank}<td class="b"><span class="track">{zero}{bar}'
-            f'</span></td><td class="n">{number(value)}</td>'
-            f'<td class="n">{percent(value / e.distance if e.distance else 0.0)}</td></tr>'
-        )
-    sides = '<th scope="col" class="l">A</th><th scope="col" class="l">B</th>' if e.labels else ""
-    return (
-        f"{_key(e)}<table><caption>Contributions to the {escape(metric_words(e.metric))}, largest first"
-        f'</caption><thead><tr><th scope="col">attribute</th>{sides}<th scope="col"></th>'
-        f'<th scope="col" class="n">contribution</th><th scope="col" class="n">{part_heading(e)}</th></tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
-    )
+        said = row(value, percent(value / e.distance if e.distance else 0.0), "rest")
+        rows.append({**said, "button": None, "name": "shared remainder", "labels": ["", ""]})
+    even = (sum(values) / len(values) - low) / span if e.remainder is None else None
+    return {"rows": rows, "zero": -low / span if low < 0 else None, "even": even}
 
 
-def _key(e: ExplainedPair) -> str:
-    meaning = {1: "exclusive: the two persons differ", 0: "common: they agree", -1: "not known"}
+def _key(e: ExplainedPair) -> list[dict[str, str]]:
     present = sorted({int(v) for v in e.exclusive}, reverse=True) if e.labels else []
-    items = "".join(f'<li><i class="k{v}"></i>{meaning[v]}</li>' for v in present)
-    if e.remainder is not None:
-        return f'<ul class="key">{items}</ul>' if items else ""
-    even = f"even split, {percent(1 / len(e.schema))} each"
-    return f'<ul class="key">{items}<li><i class="even"></i>{even}</li></ul>'
+    items = [{"mark": f"k{v}", "words": MEANING[v]} for v in present]
+    if e.remainder is None:
+        items.append({"mark": "even", "words": f"even split, {percent(1 / len(e.schema))} each"})
+    return items
