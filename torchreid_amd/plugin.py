@@ -8,13 +8,14 @@ made when that name is asked for.
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Iterator, KeysView, Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
-from torchreid_amd.core.host import PREFIX, TIMM, image_datasets, model_factory, torchreid
+from torchreid_amd.core.host import PREFIX, TIMM, image_datasets, model_factory, submodule_aliases, torchreid
 from torchreid_amd.core.registry import datasets
 from torchreid_amd.engine.amd_model import interpreted_factory
 from torchreid_amd.engine.engine import ImageAMDEngine, interpreter_of
@@ -23,7 +24,7 @@ from torchreid_amd.targets.timm.model import timm_factory
 
 Constructor = Callable[..., Any]
 PLUGIN_GROUP = "torchreid_amd.plugins"
-_undo: list[Callable[[], None]] = []
+_undo: list[Callable[[], object]] = []
 
 
 class Pattern(str):
@@ -114,12 +115,16 @@ def install() -> None:
     Data sets go through torchreid's public function; for every model name ``m`` the factory gets
     ``amd_m``, and it is opened to all names ``timm_…`` and ``amd_timm_…``; ``ImageAMDEngine`` and the
     losses become attributes of ``torchreid.engine`` and ``torchreid.losses``; the softmax and triplet
-    engines hand a model built by ``amd_m`` over to ``ImageAMDEngine``. A name that torchreid already
-    has is left alone.
+    engines hand a model built by ``amd_m`` over to ``ImageAMDEngine``. ``torchreid.utils`` and its like
+    become modules that can be imported also where PyPI's torchreid has them as attributes alone. A name
+    that torchreid already has is left alone.
     """
     if _undo:
         return
     package = torchreid()
+    for alias, module in submodule_aliases().items():
+        if sys.modules.setdefault(alias, module) is module:
+            _undo.append(partial(sys.modules.pop, alias, None))
     known = image_datasets()
     for name in datasets.list():
         if name not in known:

@@ -14,6 +14,7 @@ from yacs.config import CfgNode
 
 from torchreid_amd.config.merge import merge
 from torchreid_amd.config.tree import get_default_config
+from torchreid_amd.core.errors import InputError
 
 __all__ = [
     "activate",
@@ -60,6 +61,7 @@ def _data_kwargs(cfg: CfgNode) -> dict[str, Any]:
     """What image and video data managers both take."""
     activate(cfg)
     data, sampler = cfg.data, cfg.sampler
+    _refuse_swallowed_pairs(cfg)
     return {
         **{k: data[k] for k in ("root", "sources", "targets", "height", "width", "transforms")},
         **{k: data[k] for k in ("norm_mean", "norm_std", "split_id", "combineall", "workers")},
@@ -68,6 +70,17 @@ def _data_kwargs(cfg: CfgNode) -> dict[str, Any]:
         "batch_size_train": cfg.train.batch_size,
         "batch_size_test": cfg.test.batch_size,
     }
+
+
+def _refuse_swallowed_pairs(cfg: CfgNode) -> None:
+    """torchreid's script takes a ``KEY VALUE`` pair directly behind ``-s`` or ``-t`` for data sets."""
+    names = [*cfg.data.sources, *cfg.data.targets]
+    key = next((name for name in names if "." in name and name.split(".")[0] in cfg), None)
+    if key is not None:
+        raise InputError(
+            f"the key {key!r} was taken for a data set, because it stands directly behind -s or -t; "
+            f"put another option between them: -s … -t … --root ROOT {key} VALUE"
+        )
 
 
 def imagedata_kwargs(cfg: CfgNode) -> dict[str, Any]:

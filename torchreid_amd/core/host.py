@@ -8,6 +8,7 @@ attributes works for both.
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from types import ModuleType
 from typing import Any
@@ -59,6 +60,19 @@ def torchreid() -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Cython evaluation")
         return importlib.import_module("torchreid")
+
+
+def submodule_aliases() -> dict[str, ModuleType]:
+    """Modules by the names they have in torchreid 1.4 and not in PyPI's torchreid; there, none.
+
+    ``torchreid.utils`` for the module ``torchreid.reid.utils``, ``torchreid.utils.tools`` for what
+    lies in it, and so on: the very modules, so nothing is executed twice.
+    """
+    inner = f"{torchreid().utils.__name__.rpartition('.')[0]}."
+    if inner == "torchreid.":
+        return {}
+    found = {f"torchreid.{n.removeprefix(inner)}": m for n, m in sys.modules.items() if n.startswith(inner)}
+    return {alias: module for alias, module in found.items() if alias not in sys.modules}
 
 
 def model_factory() -> dict[str, Any]:
