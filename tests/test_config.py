@@ -99,6 +99,7 @@ def test_the_amd_node() -> None:
         "additive.penalty": 0.06,
         "attributes.set": "",
         "attributes.file": "",
+        "attributes.identity": "",
         "attributes.schema": "",
         "loss.distillation.weight": 1.0,
         "loss.distillation.gate": 0.0,

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from torchreid_amd.attributes.labels import LabelSource, SourceLabels, label_source
+from torchreid_amd.attributes.configured import (
+    has_own_labels,
+    is_labelled,
+    shares_table,
+    source_of,
+    splits_of,
+)
+from torchreid_amd.attributes.labels import LabelSource, SourceLabels
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.table_file import read_table
-from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import attribute_sets, datasets
-
-
-def has_own_labels(name: str) -> bool:
-    """Whether the data set comes with attribute labels."""
-    return name in datasets and hasattr(datasets[name], "attribute_table")
 
 
 class ManagerLabels:
@@ -40,6 +41,8 @@ class ManagerLabels:
         self.sources = SourceLabels(sources, schema)
         self.schema = self.sources.schema
         self._test: dict[str, LabelSource | None] = {}
+        for name in cfg.data.targets:  # whatever is wrong with them is said before training
+            self.test(name, [])
 
     def train(self, batch: dict[str, Any]) -> np.ndarray:
         """Labels (B, M) of a training batch of torchreid (``impath`` and ``dsetid``)."""
@@ -65,54 +68,20 @@ class ManagerLabels:
         A target with a schema of its own answers for the attributes it has by name.
         """
         if name not in self._test:
-            labelled = has_own_labels(name) or self._speaks_for(name)
+            labelled = is_labelled(self.cfg, name)
             self._test[name] = self._source(name, "test").project(self.schema) if labelled else None
         source = self._test[name]
         if source is None:
             return np.full((len(impaths), len(self.schema)), -1, np.int8)
         return source.labels(impaths)
 
-    def _speaks_for(self, name: str) -> bool:
-        """Whether the user's table may label a target without labels of its own.
-
-        A table by pid numbers the people of the sources it was made for, not those of another data set.
-        """
-        cfg = self.cfg
-        if not cfg.amd.attributes.file:
-            return False
-        if name in cfg.data.sources or not self._bare(cfg.data.sources):
-            return True
-        return read_table(cfg.amd.attributes.file, cfg.amd.attributes.schema or None).by == "image"
-
-    @staticmethod
-    def _bare(names: Sequence[str]) -> list[str]:
-        """Those without labels of their own, each once."""
-        return [n for n in dict.fromkeys(names) if not has_own_labels(n)]
-
     def _source(self, name: str, split: str) -> LabelSource:
-        cfg = self.cfg
-        given = cfg.amd.attributes.file
-        bare = self._bare([*cfg.data.sources, *cfg.data.targets])
-        bare = [n for n in bare if n in cfg.data.sources or self._speaks_for(n)]
-        if not given or (bare and name not in bare):
-            return label_source(name, cfg.data.root, split=split)
-        source = label_source(name, cfg.data.root, given, cfg.amd.attributes.schema, split)
-        if len(bare) > 1 and source.table.by == "pid":
-            raise InputError(
-                f"{given!r} labels people by pid, but {' and '.join(bare)} have no labels of their own and "
-                "count their identities independently; use an 'image' column, or one of them"
-            )
+        source = source_of(self.cfg, name, split)
         if name not in self._checked:
             self._checked.add(name)
-            line = "" if len(bare) > 1 else source.check(_all_paths(name, cfg.data.root))
-            if line:
+            for line in source.check_splits(splits_of(self.cfg, name), not shares_table(self.cfg)):
                 print(line)
         return source
-
-
-def _all_paths(name: str, root: str) -> list[str]:
-    data = host.image_dataset(name, root)
-    return [item[0] for item in [*data.train, *data.query, *data.gallery]]
 
 
 def schema_of(cfg: Any) -> AttributeSchema:

@@ -1,52 +1,24 @@
 """Labels of a data set's images, looked up by image path.
 
-torchreid numbers training identities anew, and shifts them when data sets are added together.
-What survives is the path of an image, so the identity is read off the file name, as each data
-set writes it there.
+What survives torchreid's numbering of identities is the path of an image: a table by identity needs
+a rule that reads it off there, see :mod:`torchreid_amd.attributes.identity`.
 """
 
 from __future__ import annotations
 
+import copy
 import os
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from torchreid_amd.attributes.identity import NO_PID, IdentityRule, Splits, one_to_one
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
 from torchreid_amd.attributes.table_file import read_table
+from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import datasets
-
-_MARKET = r"(?:^|/)(-?\d+)_c\d[^/]*$"  # 0002_c1s1_000451_03.jpg
-_LEADING = r"(?:^|/)(\d+)_[^/]*$"  # 0001_1_25004.jpeg, 00000_0.jpg
-_FOUR = r"(?:^|/)(\d{4})\d+\.[^/]*$"  # 0001001.png
-
-#: Where the identity stands in an image's path, for torchreid's image data sets; a class in the
-#: registry of data sets may say so itself (``pid_pattern``), others have names like Market-1501.
-PID_PATTERNS = {
-    "market1501": _MARKET,
-    "dukemtmcreid": _MARKET,
-    "viper": _LEADING,
-    "grid": _LEADING,
-    "sensereid": _LEADING,
-    "cuhk01": _FOUR,
-    "ilids": _FOUR,
-    "prid": r"(?:^|/)person_(\d+)\.[^/]*$",
-    "cuhksysu": r"(?:^|/)p(\d+)_[^/]*$",
-    "university1652": r"(?:^|/)(\d+)/[^/]+$",
-}
-
-#: Data sets where a number in the file name does not name one person, and why.
-NO_PID = {
-    "msmt17": "training and test identities are both numbered from 0",
-    "cuhk02": "identities are numbered from 1 in each camera pair",
-    "cuhk03": "identities are numbered from 1 in each camera pair",
-}
-
-#: Data sets in which identity 0 is everybody who was not identified; negative ones never are.
-_DISTRACTORS = ("market1501", "synthetic", "grid")
 
 
 class LabelSource:
@@ -56,26 +28,26 @@ class LabelSource:
         table: its labels, by identity or by image.
         name: the data set, as torchreid knows it.
         own: the labels are the user's own, which :meth:`check` holds against the data set.
+        identity: a regular expression whose first group is the identity in an image's path; default:
+            the data set's own, see :class:`~torchreid_amd.attributes.identity.IdentityRule`.
 
     Raises:
         InputError: a table by pid for a data set whose file names do not tell the identity, or
             one with labels for junk or distractors.
     """
 
-    def __init__(self, table: AttributeTable, name: str, own: bool = False) -> None:
+    def __init__(self, table: AttributeTable, name: str, own: bool = False, identity: str = "") -> None:
         self.table = table
         self.name = name
         self.own = own
         base = name.removesuffix("_attr")
-        if table.by == "pid" and base in NO_PID:
+        if table.by == "pid" and base in NO_PID and not identity:
             raise InputError(
                 f"{table.source}: labels by pid cannot be used with {name!r}, where {NO_PID[base]}; "
                 "use an 'image' column with file names"
             )
-        given = getattr(datasets[name], "pid_pattern", None) if name in datasets else None
-        self._pattern = re.compile(given or PID_PATTERNS.get(base, _MARKET))
-        self._first = 1 if base in _DISTRACTORS else 0
-        nobody = [pid for pid in table.keys if table.by == "pid" and int(pid) < self._first]
+        self.rule = IdentityRule(name, identity or _own_pattern(name))
+        nobody = [pid for pid in table.keys if table.by == "pid" and int(pid) < self.rule.first]
         if nobody:
             raise InputError(
                 f"{table.source}: pid {nobody[0]} is not a person of {name!r} but stands for junk or "
@@ -89,16 +61,16 @@ class LabelSource:
 
     def project(self, schema: AttributeSchema) -> LabelSource:
         """The same labels in another schema, by attribute name; new names are unknown."""
-        return LabelSource(self.table.project(schema), self.name, self.own)
+        projected = copy.copy(self)
+        projected.table = self.table.project(schema)
+        return projected
 
     def pids(self, impaths: Iterable[str]) -> list[int | None]:
         """The identity in each file name, before any relabelling.
 
         None for junk, for distractors, and for a file that is not named like the data set's.
         """
-        found = (self._pattern.search(path.replace(os.sep, "/")) for path in impaths)
-        numbers = (int(match[1]) if match else None for match in found)
-        return [pid if pid is not None and pid >= self._first else None for pid in numbers]
+        return self.rule.pids(impaths)
 
     def labels(self, impaths: Sequence[str]) -> np.ndarray:
         """Labels of images.
@@ -140,9 +112,39 @@ class LabelSource:
 
     def check_pids(self, known: Iterable[int]) -> str:
         """:meth:`check` for a table by pid, given the identities of the data set."""
-        pids = {pid for pid in known if pid >= self._first}
+        pids = {pid for pid in known if pid >= self.rule.first}
         self._no_strangers([pid for pid in self.table.keys if pid not in pids])
         return self._line(sum(not self.table.known(pid) for pid in pids), len(pids), "identities")
+
+    def check_splits(self, splits: Splits, strangers: bool = True) -> list[str]:
+        """:meth:`check`, and the rule for identities against the data set's own.
+
+        Args:
+            splits: the data set's photographs, (path, pid, …) by split.
+            strangers: whether rows of the user's own table that belong to no photograph are an error.
+
+        Returns:
+            Lines to print.
+
+        Raises:
+            InputError: as :meth:`check`, or the rule and the data set contradict each other, or a row
+                by image speaks for photographs of two persons; two photographs show it.
+        """
+        lines = []
+        if self.table.by == "pid":
+            lines = self.rule.check(splits)
+        else:
+            one_to_one(
+                splits,
+                lambda path: None if (row := self.table.find(path)) < 0 else self.table.keys[row],
+                self.name,
+                f"by the rows of {self.table.source}",
+                "write the folder into the row's 'image', too",
+                reverse=False,
+            )
+        if self.own and strangers:
+            lines.append(self.check(item[0] for items in splits.values() for item in items))
+        return [line for line in lines if line]
 
     def _no_strangers(self, keys: list[int | str]) -> None:
         if keys and self.own:
@@ -209,6 +211,7 @@ def label_source(
     schema_file: str | os.PathLike[str] = "",
     split: str = "train",
     known_pids: Iterable[int] | None = None,
+    identity: str = "",
 ) -> LabelSource:
     """The labels of a data set, its own or the user's.
 
@@ -223,6 +226,7 @@ def label_source(
         known_pids: the data set's identities over all splits, before relabelling. If given, a
             row for another one is an error, and identities without a row are counted in one
             printed line; :meth:`LabelSource.check` does the same from image paths.
+        identity: where the identity stands in a path; see :class:`LabelSource`.
 
     Raises:
         InputError: no labels for that data set, or they cannot be read.
@@ -233,12 +237,18 @@ def label_source(
         table = read_table(attributes_file, schema_file or None)
     else:
         table = _own_table(dataset_name, root, split)
-    source = LabelSource(table, dataset_name, own=bool(attributes_file))
+    source = LabelSource(table, dataset_name, bool(attributes_file), identity)
     if known_pids is not None and table.by == "pid":
         line = source.check_pids(known_pids)
         if line:
             print(line)
     return source
+
+
+def _own_pattern(name: str) -> str:
+    """What the data set's class says of its paths, in either registry."""
+    found = datasets[name] if name in datasets else host.image_datasets().get(name)
+    return str(getattr(found, "pid_pattern", ""))
 
 
 def _own_table(name: str, root: str | os.PathLike[str], split: str) -> AttributeTable:

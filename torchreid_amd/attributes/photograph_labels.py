@@ -1,26 +1,42 @@
-"""Labels of photographs that happen to lie in a run's own data sets."""
+"""Labels of photographs that happen to belong to a run's own data sets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from yacs.config import CfgNode
 
-from torchreid_amd.attributes.labels import LabelSource, label_source
+from torchreid_amd.attributes.configured import is_labelled, source_of, splits_of
+from torchreid_amd.attributes.labels import LabelSource
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.config import get_default_config
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.host import image_dataset_class
+from torchreid_amd.core.host import image_datasets
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A photograph of a data set: its path there, who is on it, and what knows its labels."""
+
+    path: str
+    person: Hashable
+    source: LabelSource | None
 
 
 class PhotographLabels:
-    """Labels by path, for photographs inside the data sets a run was trained and tested on.
+    """Labels by path, for photographs of the data sets a run was trained and tested on.
 
-    A photograph from elsewhere is unknown, whatever its file is called; so is everything once
-    the data sets are gone.
+    A photograph that those data sets do not list is unknown, whatever its file is called. Where labels
+    were known at training and cannot be found any more, one line says so.
 
     Args:
         config: the configuration of a run (``Run.config``).
@@ -28,28 +44,75 @@ class PhotographLabels:
     """
 
     def __init__(self, config: dict[str, Any], schema: AttributeSchema) -> None:
-        cfg = get_default_config()
-        cfg.use_gpu = False
-        cfg.merge_from_other_cfg(CfgNode(config))
+        self._cfg = get_default_config()
+        self._cfg.use_gpu = False
+        self._cfg.merge_from_other_cfg(CfgNode(config))
         self.schema = schema
-        self._sources: list[tuple[Path, LabelSource]] = []
-        root = Path(cfg.data.root).expanduser().absolute()
-        for name in dict.fromkeys([*cfg.data.sources, *cfg.data.targets]):
-            try:
-                folder = root / str(image_dataset_class(name).dataset_dir)
-                if folder.is_dir():
-                    attributes = cfg.amd.attributes
-                    source = label_source(name, root, attributes.file, attributes.schema, "all")
-                    self._sources.append((folder, source.project(schema)))
-            except InputError:  # no labels there (any more): explaining goes on without
-                continue
 
     def labels(self, impaths: Sequence[str]) -> np.ndarray:
         """(N, M) int8 of 1 yes, 0 no, −1 unknown."""
-        rows = [np.full((1, len(self.schema)), UNKNOWN, np.int8)] * len(impaths)
-        for number, given in enumerate(impaths):
-            path = Path(given).expanduser().absolute()
-            for folder, source in self._sources:
-                if folder in path.parents:
-                    rows[number] = source.labels([str(path)])
-        return np.concatenate(rows)
+        rows = np.full((len(impaths), len(self.schema)), UNKNOWN, np.int8)
+        for number, member in enumerate(self._find(path) for path in impaths):
+            if member is not None and member.source is not None:
+                rows[number] = member.source.labels([member.path])[0]
+        return rows
+
+    def persons(self, impaths: Sequence[str]) -> list[Hashable]:
+        """Who is on each photograph, as the data sets themselves have it; None where nobody knows."""
+        found = (self._find(path) for path in impaths)
+        return [None if member is None else member.person for member in found]
+
+    def _find(self, path: str) -> _Member | None:
+        return next((self._members[p] for p in _spellings(path) if p in self._members), None)
+
+    @cached_property
+    def _members(self) -> dict[str, _Member]:
+        found: dict[str, _Member] = {}
+        for name in dict.fromkeys([*self._cfg.data.sources, *self._cfg.data.targets]):
+            labelled = True
+            try:
+                labelled = is_labelled(self._cfg, name)
+                members = self._members_of(name, labelled)
+            except Exception as error:  # a data set is foreign code: anything may come out of it
+                said = " ".join(str(error).split()) or type(error).__name__
+                if labelled:
+                    _log.warning("labels of %r were known at training and are not found now: %s", name, said)
+                continue
+            for path, member in members.items():
+                if path not in found or found[path].source is None:
+                    found[path] = member
+        return found
+
+    def _members_of(self, name: str, labelled: bool) -> dict[str, _Member]:
+        cfg = self._cfg
+        _check_there(name, cfg.data.root)
+        source = source_of(cfg, name, "all").project(self.schema) if labelled else None
+        folders: dict[str, str] = {}
+        members = {}
+        for split, items in splits_of(cfg, name).items():
+            for path, pid, *_ in items:
+                folder, file = os.path.split(path)
+                if folder not in folders:
+                    folders[folder] = os.path.realpath(folder)
+                members[os.path.join(folders[folder], file)] = _Member(path, (name, split, pid), source)
+        return members
+
+
+def _check_there(name: str, root: str) -> None:
+    """That the data set's folder is there: its class might download or render it otherwise.
+
+    Raises:
+        InputError: it is not.
+    """
+    if name not in image_datasets():
+        raise InputError("nothing registers it here; import the module that does")
+    folder = Path(root).expanduser() / str(getattr(image_datasets()[name], "dataset_dir", ""))
+    if not folder.is_dir():
+        raise InputError(f"no folder {str(folder)!r}")
+
+
+def _spellings(path: str) -> tuple[str, str]:
+    """A path without symbolic links among its folders, and without any."""
+    full = os.path.expanduser(path)
+    folder, file = os.path.split(full)
+    return os.path.join(os.path.realpath(folder), file), os.path.realpath(full)

@@ -7,6 +7,7 @@ merged by :func:`torchreid_amd.config.merge.merge`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ __all__ = [
     "activate",
     "active_config",
     "amd_kwargs",
+    "dataset_kwargs",
     "distillation_kwargs",
     "engine_run_kwargs",
     "get_default_config",
@@ -30,6 +32,7 @@ __all__ = [
     "prior_kwargs",
     "to_dict",
     "videodata_kwargs",
+    "with_whole_paths",
 ]
 
 _active: list[CfgNode] = []
@@ -51,6 +54,21 @@ def active_config() -> CfgNode:
 def to_dict(cfg: CfgNode) -> dict[str, Any]:
     """The configuration as nested plain dictionaries."""
     return {k: to_dict(v) if isinstance(v, CfgNode) else v for k, v in cfg.items()}
+
+
+def with_whole_paths(cfg: CfgNode) -> CfgNode:
+    """A copy in which every path that is needed again stands whole, so that it holds from any folder."""
+    whole = cfg.clone()
+    for node, key in (
+        (whole.data, "root"),
+        (whole.model, "load_weights"),
+        (whole.amd.attributes, "file"),
+        (whole.amd.attributes, "schema"),
+    ):
+        path = Path(node[key]).expanduser()
+        if node[key] and (key != "schema" or path.suffix):  # a schema may be the name of a registered set
+            node[key] = str(path.resolve())
+    return whole
 
 
 def _use_gpu(cfg: CfgNode) -> bool:
@@ -81,6 +99,17 @@ def _refuse_swallowed_pairs(cfg: CfgNode) -> None:
             f"the key {key!r} was taken for a data set, because it stands directly behind -s or -t; "
             f"put another option between them: -s … -t … --root ROOT {key} VALUE"
         )
+
+
+def dataset_kwargs(cfg: CfgNode) -> dict[str, Any]:
+    """Keywords that torchreid's image data manager passes on to each data set."""
+    return {
+        "root": cfg.data.root,
+        "split_id": cfg.data.split_id,
+        "cuhk03_labeled": cfg.cuhk03.labeled_images,
+        "cuhk03_classic_split": cfg.cuhk03.classic_split,
+        "market1501_500k": cfg.market1501.use_500k_distractors,
+    }
 
 
 def imagedata_kwargs(cfg: CfgNode) -> dict[str, Any]:

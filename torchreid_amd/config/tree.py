@@ -116,6 +116,7 @@ def _amd_defaults() -> dict[str, Any]:
         "attributes": {
             "set": "",  # a registered attribute set; empty: the one of the sources
             "file": "",  # your own labels: .csv, .json or .h5
+            "identity": "",  # where a path says who it is: a regular expression, its first group
             "schema": "",  # groups and words for that file, .json; optional
         },
         "loss": {

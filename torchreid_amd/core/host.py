@@ -144,9 +144,15 @@ def image_dataset_class(name: str) -> Any:
     return classes[name]
 
 
-def image_dataset(name: str, root: str) -> Any:
-    """A torchreid image data set, for its lists of images: ``train``, ``query``, ``gallery``."""
-    return image_dataset_class(name)(root=root, mode="train", verbose=False)
+def image_dataset(name: str, root: str, **options: Any) -> Any:
+    """A torchreid image data set, for its lists of images: ``train``, ``query``, ``gallery``.
+
+    Args:
+        name: of the data set.
+        root: torchreid's folder of data sets.
+        **options: what torchreid's data manager passes on (``split_id`` …).
+    """
+    return image_dataset_class(name)(root=root, mode="train", verbose=False, **options)
 
 
 def image_datasets() -> dict[str, Any]:

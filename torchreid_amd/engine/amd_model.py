@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchreid_amd.attributes.datamanager_labels import has_own_labels, schema_of
+from torchreid_amd.attributes.configured import has_own_labels
+from torchreid_amd.attributes.datamanager_labels import schema_of
 from torchreid_amd.config import active_config, amd_kwargs
 from torchreid_amd.core import host
 from torchreid_amd.interpreter.decomposition import Decomposition

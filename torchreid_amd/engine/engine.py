@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
-from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs, to_dict
+from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs, to_dict, with_whole_paths
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
@@ -279,7 +279,7 @@ def save_engine_run(engine: ImageAMDEngine, save_dir: str, epochs: int) -> Path:
         size=(engine.datamanager.height, engine.datamanager.width),
         norm_mean=cfg.data.norm_mean,
         norm_std=cfg.data.norm_std,
-        config=to_dict(cfg),
+        config=to_dict(with_whole_paths(cfg)),
         scores={"epochs": epochs, "datasets": scores},
         command=shlex.join(sys.argv),
     )
