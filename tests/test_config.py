@@ -90,7 +90,7 @@ def test_the_amd_node() -> None:
     assert flat(to_dict(get_default_config().amd)) == {
         "head": "additive",
         "init": "target",
-        "metric": "euclidean",
+        "metric": "",
         "form": "",
         "additive.levels": 0,
         "additive.groups": True,
@@ -111,6 +111,7 @@ def test_the_amd_node() -> None:
         "loss.prior.colour": 0.0,
         "loss.prior.theta": 0.3,
         "loss.prior.decay": False,
+        "overwrite": False,
         "synthetic.train_ids": 200,
         "synthetic.test_ids": 150,
         "synthetic.images_per_id": 10,

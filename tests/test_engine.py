@@ -248,7 +248,9 @@ def test_a_model_without_interpreter_is_refused(root: Path) -> None:
 
 
 def test_a_metric_that_is_not_the_tested_one_is_refused(root: Path, tmp_path: Path) -> None:
-    cfg = config(root, tmp_path, "train.max_epoch", 1, "test.dist_metric", "cosine")
+    cfg = config(
+        root, tmp_path, "train.max_epoch", 1, "amd.metric", "euclidean", "test.dist_metric", "cosine"
+    )
     with pytest.raises(
         InputError, match="test.dist_metric is 'cosine', but the interpreter decomposes 'euclidean'"
     ):

@@ -166,8 +166,9 @@ def engine_run_kwargs(cfg: CfgNode) -> dict[str, Any]:
 def amd_kwargs(cfg: CfgNode) -> dict[str, Any]:
     """Keywords of :func:`torchreid_amd.create_interpreter` beside the target.
 
-    ``attributes`` is there only where ``amd.attributes.set`` names a set, ``init`` only for the
-    ``amd`` head and the node ``amd.additive`` only for the ``additive`` head, which alone take it.
+    The metric is torchreid's ``test.dist_metric`` unless ``amd.metric`` names one. ``attributes`` is there
+    only where ``amd.attributes.set`` names a set, ``init`` only for the ``amd`` head and the node
+    ``amd.additive`` only for the ``additive`` head, which alone take it.
     """
     amd = cfg.amd
     options: dict[str, Any] = {}
@@ -179,7 +180,7 @@ def amd_kwargs(cfg: CfgNode) -> dict[str, Any]:
     return {
         "head": amd.head,
         **({"attributes": amd.attributes.set} if amd.attributes.set else {}),
-        "metric": amd.metric,
+        "metric": amd.metric or cfg.test.dist_metric,
         "form": amd.form,
         **options,
     }

@@ -104,7 +104,7 @@ def _amd_defaults() -> dict[str, Any]:
     return {
         "head": "additive",  # a registered head: additive; amd and attrimeter, the paper's
         "init": "target",  # start of the head's own stages: target or fresh
-        "metric": "euclidean",  # distance to decompose: euclidean (plain), squared_euclidean, cosine
+        "metric": "",  # distance to decompose: euclidean (plain), squared_euclidean, cosine; empty: test's
         "form": "",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum; exact: additive; empty: the head's own
         "additive": {  # of the head of that name
             "levels": 0,  # how many of the target's maps it sees, the coarsest of them; 0: all
@@ -135,6 +135,7 @@ def _amd_defaults() -> dict[str, Any]:
                 "decay": False,  # divide the prior by √iteration
             },
         },
+        "overwrite": False,  # replace a finished run of another configuration in data.save_dir
         "synthetic": {
             "train_ids": 200,  # identities of synthetic_attr to train on
             "test_ids": 150,  # identities to test on

@@ -19,6 +19,7 @@ from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.host import PREFIX
 from torchreid_amd.core.registry import losses
 from torchreid_amd.engine.amd_model import InterpretedModel
+from torchreid_amd.engine.before_training import check_folder, check_metric, check_steps
 from torchreid_amd.engine.progress import write_progress
 from torchreid_amd.evaluation import (
     DecomposedImages,
@@ -97,7 +98,15 @@ class ImageAMDEngine(Engine):
         self.save_dir = ""
 
     def run(self, save_dir: str = "log", **kwargs: Any) -> None:
-        """As torchreid's; progress goes to ``save_dir`` after every epoch."""
+        """As torchreid's; progress goes to ``save_dir`` after every epoch.
+
+        Raises:
+            InputError: before the first epoch, where nothing would be trained, scored or kept.
+        """
+        check_metric(self.model.metric, kwargs.get("dist_metric", "euclidean"))
+        if not kwargs.get("test_only"):
+            check_steps(self, kwargs.get("max_epoch", 0))
+            check_folder(self, save_dir)
         self.save_dir = save_dir
         super().run(save_dir=save_dir, **kwargs)
 
@@ -186,12 +195,8 @@ class ImageAMDEngine(Engine):
         ``visrank``, ``rerank`` and CUHK03's own metric concern the target alone: torchreid's code
         does them, in a second pass.
         """
+        check_metric(self.model.metric, dist_metric)
         metric = get_distance(self.model.metric)
-        if metric.host_metric != dist_metric:
-            raise InputError(
-                f"test.dist_metric is {dist_metric!r}, but the interpreter decomposes {metric.name!r}; "
-                f"use test.dist_metric {metric.host_metric} or another amd.metric"
-            )
         self.normalize_feature = normalize_feature
         print("Decomposing the embeddings of query and gallery ...")
         query = self.decompose(dataset_name, query_loader)

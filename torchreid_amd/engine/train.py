@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -47,7 +48,7 @@ def build_datamanager(cfg: Any) -> Any:
     except InputError:
         raise
     except (RuntimeError, AssertionError, OSError, ValueError, IndexError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        said = " ".join(str(error).split())[:200] or traceback.extract_tb(error.__traceback__)[-1].line
         raise InputError(
             f"torchreid cannot load {', '.join([*cfg.data.sources, *cfg.data.targets])} under "
             f"{cfg.data.root!r}: {said}; check --root, -s and -t"
