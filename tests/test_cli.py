@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,24 @@ def test_rank_a_folder(trained: Path, root: Path, tmp_path: Path) -> None:
     assert near == sorted(near) and len(data["gallery"]) == 4 and len(data["explanations"]) == 3
 
 
+@pytest.mark.parametrize("buffering", [1, -1])  # a terminal's lines, a pipe's blocks
+def test_files_are_written_though_nobody_reads_on(
+    trained: Path, root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], buffering: int
+) -> None:
+    """As in ``torchreid-amd rank … | head``."""
+    end, pipe = os.pipe()
+    os.close(end)
+    outputs = ["--html", tmp_path / "r.html", "--json", tmp_path / "r.json"]
+    command = ["rank", trained, *query(root)[:2], "--topk", 1, *outputs]
+    with pytest.MonkeyPatch.context() as patch, open(pipe, "w", buffering) as stdout:
+        patch.setattr(sys, "stdout", stdout)
+        assert main([str(x) for x in command]) == 0
+        assert sys.stdout is stdout
+    assert len(json.loads((tmp_path / "r.json").read_text())["explanations"]) == 1
+    assert (tmp_path / "r.html").is_file()
+    assert "torchreid-amd" not in capfd.readouterr().err
+
+
 def test_synth_and_train_on_it(tmp_path: Path) -> None:
     sizes = ["--train-ids", "4", "--test-ids", "3", "--images-per-id", "4"]
     assert main(["synth", "--root", str(tmp_path), *sizes]) == 0
@@ -154,6 +174,22 @@ def test_synth_and_train_on_it(tmp_path: Path) -> None:
 def test_list(arguments: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", *arguments]) == 0
     assert set(expected) <= set(capsys.readouterr().out.split())
+
+
+def test_list_of_nothing_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "heads", "nothing*"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("chosen", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_the_user_chose(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None, policy: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert main(["list", "zoo"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == policy
 
 
 def test_the_users_own_table(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,11 @@
 """Registration by decorator, listing, errors and third-party plug-ins."""
 
 import importlib.metadata as metadata
+import sys
 
 import pytest
 
-from torchreid_amd import plugin
-from torchreid_amd.core import registry
+from torchreid_amd.core import entry_points, registry
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import Registry
 
@@ -58,6 +58,42 @@ def test_taken_name_is_refused_unless_asked():
     assert "a" not in box and len(box) == 0
 
 
+def test_a_module_is_imported_when_its_name_is_asked_for(monkeypatch, tmp_path):
+    box: Registry = Registry("box")
+    monkeypatch.setattr(registry, "box", box, raising=False)
+    (tmp_path / "late_entry.py").write_text(
+        "from torchreid_amd.core.registry import box\n@box.register\nclass late: pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "late_entry", raising=False)
+    box.add_module("late_entry", "late")
+    assert box.list() == ["late"] and "late" in box and len(box) == 1
+    assert "late_entry" not in sys.modules
+    assert box["late"] is sys.modules["late_entry"].late
+    assert box.list() == ["late"] and len(box) == 1
+
+
+def test_a_name_that_waits_for_its_module_is_taken(monkeypatch, tmp_path):
+    box: Registry = Registry("box")
+    monkeypatch.setattr(registry, "box", box, raising=False)
+    (tmp_path / "taken_entry.py").write_text(
+        "from torchreid_amd.core.registry import box\n@box.register\nclass taken: pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "taken_entry", raising=False)
+    box.add_module("taken_entry", "taken")
+    with pytest.raises(InputError, match="box 'taken' is already registered"):
+        box.add("taken", 2)
+    box.add("taken", 3, override=True)
+    assert box["taken"] == 3
+
+
+def test_what_is_to_be_done_before_reading_is_done_once():
+    box: Registry = Registry("box")
+    registry.before_reading(lambda: box.add("a", len(box)))  # reads while it is called
+    assert box["a"] == 0 and box.list() == ["a"] and box["a"] == 0
+
+
 class _Points:
     """Entry points as installed packages would declare them."""
 
@@ -78,14 +114,14 @@ def test_broken_plugin_is_named_and_does_not_stop_the_rest(monkeypatch, tmp_path
     )
     (tmp_path / "bad_plugin.py").write_text("raise OSError('no such device')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    group = plugin.PLUGIN_GROUP
+    group = entry_points.PLUGIN_GROUP
     points = _Points(
         metadata.EntryPoint("broken", "bad_plugin", group),
         metadata.EntryPoint("fine", "good_plugin:add", group),
     )
-    monkeypatch.setattr(plugin, "entry_points", points)
+    monkeypatch.setattr(entry_points, "entry_points", points)
     with pytest.warns(UserWarning, match=r"plug-in 'broken' \(bad_plugin\).*OSError: no such device"):
-        failed = plugin.load_plugins()
+        failed = entry_points.load_plugins()
     try:
         assert list(failed) == ["broken"]
         assert "from_a_plugin" in registry.heads

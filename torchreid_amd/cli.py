@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchreid_amd.core import registry
+from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -23,8 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and args.run is not _evaluate:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.opts = rest + getattr(args, "opts", [])
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported, which is now to come
     try:
-        args.run(args)
+        with outliving_the_reader():
+            args.run(args)
     except InputError as error:
         print(f"torchreid-amd: {error}", file=sys.stderr)
         return 2
@@ -250,23 +255,23 @@ def _inspect(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    import torchreid_amd
-    from torchreid_amd.targets.model_zoo import list_zoo
-    from torchreid_amd.targets.table import targets_table
-
     if args.kind not in _KINDS:
         raise unknown_name("kind", args.kind, _KINDS)
     if args.kind == "zoo":
+        from torchreid_amd.targets.model_zoo import list_zoo
+
         print(*list_zoo(args.pattern), sep="\n")
         return
     if args.table:
         if args.kind != "targets":
             raise InputError(f"--table shows targets, not {args.kind}: torchreid-amd list targets --table")
+        from torchreid_amd.targets.table import targets_table
+
         print(targets_table())
         return
     if (args.kind, args.pattern) == ("targets", "*"):
         print("and timm's models: torchreid-amd list targets 'timm_*'", file=sys.stderr)
-    for name in getattr(torchreid_amd, f"list_{args.kind}")(args.pattern):
+    for name in getattr(registry, f"list_{args.kind}")(args.pattern):
         print(name)
 
 

@@ -1,4 +1,4 @@
-"""Us into torchreid, and others into us.
+"""Us into torchreid (others into us: :mod:`torchreid_amd.core.entry_points`).
 
 torchreid looks a model's name up in ``list(factory.keys())`` and then in the factory. A family of a
 thousand names that all begin alike stands there as one pattern, and the constructor of a name is
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-import warnings
 from collections.abc import Callable, Iterator, KeysView, Mapping
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any
 
 from torchreid_amd.core.host import PREFIX, TIMM, image_datasets, model_factory, submodule_aliases, torchreid
@@ -23,7 +21,6 @@ from torchreid_amd.losses import AttributePriorLoss, MetricDistillationLoss
 from torchreid_amd.targets.timm.model import timm_factory
 
 Constructor = Callable[..., Any]
-PLUGIN_GROUP = "torchreid_amd.plugins"
 _undo: list[Callable[[], object]] = []
 
 
@@ -172,29 +169,3 @@ def _set(module: Any, name: str, value: Any) -> None:
     else:
         _undo.append(partial(delattr, module, name))
     setattr(module, name, value)
-
-
-def load_plugins() -> dict[str, Exception]:
-    """Load every entry point of the group ``torchreid_amd.plugins``.
-
-    An entry point names a module (importing it registers its components) or a function
-    (called without arguments). One that fails is reported by name in a warning and does not
-    stop the others.
-
-    Returns:
-        The failures, by entry-point name.
-    """
-    failed: dict[str, Exception] = {}
-    for point in entry_points(group=PLUGIN_GROUP):
-        try:
-            loaded: Callable[[], Any] | Any = point.load()
-            if callable(loaded):
-                loaded()
-        except Exception as error:  # a plug-in is foreign code: anything may come out of it
-            failed[point.name] = error
-            warnings.warn(
-                f"torchreid_amd plug-in {point.name!r} ({point.value}) could not be loaded: "
-                f"{type(error).__name__}: {error}",
-                stacklevel=2,
-            )
-    return failed

@@ -9,6 +9,7 @@ from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.attributes.schema_file import read_schema, resolve_schema
 from torchreid_amd.attributes.table import AttributeTable
 from torchreid_amd.attributes.table_file import read_table
+from torchreid_amd.core.registry import list_attributes, register_attributes
 
 __all__ = [
     "UNKNOWN",
@@ -17,8 +18,10 @@ __all__ = [
     "LabelSource",
     "SourceLabels",
     "label_source",
+    "list_attributes",
     "read_mat",
     "read_schema",
     "read_table",
+    "register_attributes",
     "resolve_schema",
 ]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
@@ -70,8 +69,10 @@ def _struct(file: Path) -> Any:
     """The one variable of the file that has ``train`` and ``test``."""
     if not file.is_file():
         raise InputError(f"{str(file)!r} is not a file; expected an attribute annotation (.mat)")
+    from scipy.io import loadmat  # 0.3 s, which every command would wait for
+
     try:
-        variables = scipy.io.loadmat(str(file), squeeze_me=True, struct_as_record=False)
+        variables = loadmat(str(file), squeeze_me=True, struct_as_record=False)
     except Exception as error:  # the reader answers damaged bytes with many kinds of error
         raise InputError(
             f"{str(file)!r} cannot be read as a MATLAB file ({type(error).__name__}: "

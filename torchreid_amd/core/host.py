@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -29,15 +30,16 @@ _SCHEMAS = (
 _declared: list[Any] = []
 
 
-def import_torchvision() -> ModuleType:
-    """torchvision, also where its compiled operators do not match the installed torch.
+def with_operators(load: Callable[[], None]) -> None:
+    """``load()``, which imports torchvision, also where its compiled operators do not match torch.
 
     CPU torch beside the registry's torchvision fails on import with "operator torchvision::nms
     does not exist". Only then are the two operator schemas declared, with one line of warning;
-    everything but those operators works afterwards.
+    everything but those operators works afterwards. Importing this package makes every later
+    import of torchvision run in here.
     """
     try:
-        return importlib.import_module("torchvision")
+        return load()
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
@@ -45,18 +47,16 @@ def import_torchvision() -> ModuleType:
     for schema in _SCHEMAS:
         library.define(schema)
     _declared.append(library)  # the declaration lives as long as this object
-    module = importlib.import_module("torchvision")
+    load()
     warnings.warn(
         "torchvision's compiled operators do not match this torch; nms and qnms are declared "
         "without code so that it can be imported (torchreid does not use them)",
         stacklevel=2,
     )
-    return module
 
 
 def torchreid() -> Any:
-    """The torchreid package, imported with everything it needs in place."""
-    import_torchvision()
+    """The torchreid package."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Cython evaluation")
         return importlib.import_module("torchreid")

@@ -2,7 +2,8 @@
 
 In the manner of timm: a decorated function or class *is* the registration, and the name
 comes from the function. Third parties add to it through the entry-point group
-``torchreid_amd.plugins``.
+``torchreid_amd.plugins``. Whatever is registered by importing it, ours and theirs, is imported
+before a name is first looked up.
 """
 
 from __future__ import annotations
@@ -10,12 +11,24 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from torchreid_amd.core.errors import InputError, unknown_name
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+_before_reading: list[Callable[[], Any]] = []
+
+
+def before_reading(action: Callable[[], Any]) -> None:
+    """Have ``action`` called, once, before a name is next looked up in any registry."""
+    _before_reading.append(action)
+
+
+def _complete() -> None:
+    while _before_reading:
+        _before_reading.pop()()
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
@@ -34,6 +47,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
         self._families: dict[str, tuple[T, Callable[[str], list[str]]]] = {}
+        self._modules: dict[str, str] = {}
 
     def register(self, entry: Any = None, *, name: str = "", override: bool = False) -> Any:
         """Register a function or class under its own name; a decorator, bare or called.
@@ -55,12 +69,19 @@ class Registry(Generic[T]):
 
     def add(self, name: str, entry: T, *, override: bool = False) -> None:
         """Register ``entry`` as ``name``; see :meth:`register`."""
+        if self._modules.get(name) not in (None, getattr(entry, "__module__", None)):
+            import_module(self._modules[name])
+        self._modules.pop(name, None)
         taken = self._entries.get(name)
         if taken is not None and taken is not entry and not override:
             raise InputError(
                 f"{self.kind} {name!r} is already registered; choose another name or pass override=True"
             )
         self._entries[name] = entry
+
+    def add_module(self, module: str, *names: str) -> None:
+        """Register names that importing ``module`` registers; it is imported when one is asked for."""
+        self._modules.update((name, module) for name in names if name not in self._entries)
 
     def add_family(self, beginning: str, entry: T, names: Callable[[str], list[str]]) -> None:
         """Register one entry for every name that begins with ``beginning``.
@@ -79,6 +100,9 @@ class Registry(Generic[T]):
         del self._entries[name]
 
     def __getitem__(self, name: str) -> T:
+        _complete()
+        if name in self._modules:
+            import_module(self._modules[name])
         if name in self._entries:
             return self._entries[name]
         for beginning, (entry, _) in self._families.items():
@@ -87,18 +111,21 @@ class Registry(Generic[T]):
         raise unknown_name(self.kind, name, self.list())
 
     def __contains__(self, name: object) -> bool:
+        _complete()
         in_family = isinstance(name, str) and name.startswith(tuple(self._families))
-        return in_family or name in self._entries
+        return in_family or name in self._entries or name in self._modules
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.list())
 
     def __len__(self) -> int:
-        return len(self._entries)
+        _complete()
+        return len(self._entries) + len(self._modules)
 
     def list(self, pattern: str = "*") -> list[str]:
         """Registered names that match a wildcard pattern, in natural order."""
-        found = fnmatch.filter(self._entries, pattern)
+        _complete()
+        found = fnmatch.filter([*self._entries, *self._modules], pattern)
         for beginning, (_, names) in self._families.items():
             if pattern.startswith(beginning):
                 found += [n for n in names(pattern) if n not in self._entries]

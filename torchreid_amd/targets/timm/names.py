@@ -11,14 +11,12 @@ import difflib
 import importlib
 from typing import Any
 
-from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError, unknown_name
 from torchreid_amd.core.host import TIMM
 
 
 def timm() -> Any:
-    """The timm package, imported with everything it needs in place."""
-    host.import_torchvision()
+    """The timm package."""
     return importlib.import_module("timm")
 
 
