@@ -124,6 +124,55 @@ def test_sanity_tells_the_perfect_interpreter_from_its_variants(perfect: dict[st
     assert perfect["sanity"]["stability"]["values"]["moved"] < 15
 
 
+class AwayHead(PerfectHead):
+    """Everywhere but in the attribute's own place."""
+
+    def forward(self, early: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        return 1 - super().forward(early, features).ceil()
+
+
+def test_people_who_never_differ_in_three_things_have_no_effects(tmp_path: Path):
+    """Pairs with fewer changes are left out; where there are no others, the scores are None."""
+    testbed = scene_of(perfect_eye(), tmp_path)
+    testbed.query.labels[:], testbed.gallery.labels[:] = [0, 1, 0, 0], [0, 0, 1, 0]
+    record = counterfactual_record(effect_pairs(testbed, 10))
+    assert (record["pairs"], record["changes"], record["by_change"]) == (0, 0, {})
+    assert set(record["rows"]["interpreter"]["values"].values()) == {None}
+    assert set(record["rows"]["interpreter"]["intervals"].values()) == {None}
+    row = sanity_record(testbed, torch.full((4,), 0.5))["rows"]["trained"]["spearman"]
+    assert row == {"value": None, "interval": None, "chance": None, "fell": None}
+    base = {"metric": "euclidean", "form": "mean", "target": {}, "interpreter": {}, "prior": {}, "random": {}}
+    table = report_table(base | {"per_attribute": {}, "pairs": {"annotated": 0}, "effect": record})
+    assert "0 pairs, 0 re-rendered changes" in table
+
+
+@pytest.mark.parametrize(
+    ("head", "rates", "better"),
+    [
+        (PerfectHead(), [0.4, 0.1, 0.2, 0.3], "prior"),
+        (AwayHead(), [0.1, 0.4, 0.3, 0.2], "random"),
+    ],
+)
+def test_the_verdict_holds_scores_against_the_better_of_two_guesses(
+    tmp_path: Path, head: torch.nn.Module, rates: list[float], better: str
+):
+    """Prior or random order for names, average map or area for places: whichever is the larger."""
+    testbed = scene_of(perfect_eye(), tmp_path)
+    testbed.eye.interpreter.head = head
+    rows = sanity_record(testbed, torch.tensor(rates))["rows"]["trained"]
+    sides = decomposed(testbed.eye, testbed.query), decomposed(testbed.eye, testbed.gallery)
+    distance = get_distance(testbed.eye.interpreter.metric)
+    scores = evaluate_decomposition(*sides, distance, "sum", rates=torch.tensor(rates))
+    guesses = {"prior": scores.prior["X-mAP_e"], "random": scores.random["X-mAP_e"]}
+    assert max(guesses, key=lambda name: guesses[name] or 0) == better
+    assert rows["X-mAP_e"]["chance"] == pytest.approx(guesses[better])
+    places = localisation_scores(testbed, testbed.photographs(120), baselines=False)
+    average, area = places["average map"].percent()["pointing"], places["interpreter"].percent()["area"]
+    assert average is not None and area is not None
+    assert (average > area) == (better == "prior")
+    assert rows["pointing"]["chance"] == pytest.approx(max(average, area))
+
+
 def test_the_table_answers_each_question(perfect: dict[str, Any], random: dict[str, Any]):
     for record in (perfect, random):
         table = report_table(record)

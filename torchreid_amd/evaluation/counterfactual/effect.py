@@ -146,13 +146,13 @@ class EffectScores:
 
 
 def _line(sums: Tensor) -> Tensor:
-    """Sums (draws, 6) -> slope and R² (draws, 2); NaN for a slope over equal predictions."""
+    """Sums (draws, 6) -> slope and R² (draws, 2); NaN for a slope over equal predictions, and without any."""
     n, x, y, xx, xy, yy = sums.double().unbind(1)
     sxx, sxy, syy = n * xx - x * x, n * xy - x * y, n * yy - y * y
     fixed = sxx <= 1e-12 * (n * xx).clamp_min(1e-300)
     slope = torch.where(fixed, torch.nan, sxy / torch.where(fixed, 1.0, sxx))
     r2 = torch.where(fixed, 0.0, sxy * sxy / torch.where(fixed, 1.0, sxx) / syy.clamp_min(1e-300))
-    return torch.stack([slope, r2], 1)
+    return torch.stack([slope, torch.where(n > 0, r2, torch.nan)], 1)
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ class PairEffect:
 
 
 def score_effects(pairs: Sequence[PairEffect]) -> dict[str, EffectScores]:
-    """The scores of each predictor over the same pairs."""
-    found: dict[str, EffectScores] = {}
+    """The scores of each predictor over the same pairs; without pairs the interpreter's, which are None."""
+    found = {"interpreter": EffectScores()}
     for pair in pairs:
         for name, values in pair.predicted.items():
             found.setdefault(name, EffectScores()).update(values, pair.drops, pair.identity)
