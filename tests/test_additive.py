@@ -314,3 +314,47 @@ def test_maps_of_many_channels_count_no_more_than_fine_ones(channels, pace):
 def test_senseless_options_are_refused(option):
     with pytest.raises(InputError, match=f"{next(iter(option))}={next(iter(option.values()))}"):
         grafted(**option)
+
+
+def test_the_recognition_loss_weighs_a_rare_yes_by_its_rarity():
+    """A "yes" of an attribute of rate r weighs √((1 − r)/r), between 1 and √20; a "no" weighs 1."""
+    interpreter = grafted(levels=1)
+    head, target = interpreter.head.eval(), interpreter.target
+    images, _ = squares(4, 3)
+    labels = torch.tensor([[1, 1, 1, 0], [0, 1, -1, 0], [0, 1, 0, 0], [0, 0, 0, -1]])
+    # a hundred others: the second attribute is common, the third rare, the last one nobody has
+    before = torch.zeros(100, 4, dtype=torch.int64)
+    before[:25, 0], before[:70, 1], before[:1, 2] = 1, 1, 1
+    head.directions.update(before, torch.zeros(100, head.directions.embeddings.numel()))
+    # of 104 then: (25 + 1), (70 + 3), (1 + 1 + 0.01) for a label that is unknown, and 0
+    rates = [26 / 104, 73 / 104, 2.01 / 104, 0.0]
+    levels, features = target.levels(images)
+    odds = recognised(head.eye(levels[-1:])).detach().double()
+    with torch.no_grad():
+        read = head.readout(head.scaled(target.tail(features))).double()
+    losses, missed = [], []
+    for i in range(4):
+        for k, rate in enumerate(rates):
+            y = int(labels[i, k])
+            weight = min(20.0, max(1.0, (1 - rate) / max(rate, 1e-3))) ** 0.5
+            p = 1 / (1 + math.exp(-float(odds[i, k])))
+            if y >= 0:
+                losses.append(-weight * math.log(p) if y else -math.log(1 - p))
+                missed.append((float(read[i, k]) - y) ** 2)
+    found = head.loss(target, images, labels)
+    np.testing.assert_allclose(head.directions.rates.numpy(), rates)
+    assert found["recognition"].item() == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    shrunk = 2.0 * head.readout.weight.square().sum().item() / 4
+    assert found["readout"].item() == pytest.approx(sum(missed) / len(missed) + shrunk, rel=1e-4)
+
+
+def test_directions_take_an_unknown_label_as_the_mean_so_far():
+    """Two people with and two without it, 2 apart; three unknown ones at the mean change the slope alone.
+
+    Sums over all 7: Σa² = 2 + 3 · ¼, Σa = 3½, so Σ(a − ā)² = 2.75 − 3.5²/7 = 1; Σ(a − ā)(e − ē) = 2.
+    With the penalty of 0.02 · 7 the direction is 2 / 1.14. As "no" it would be about 1.2.
+    """
+    directions = Directions(1, 1)
+    directions.update(torch.tensor([[1], [0], [0], [1]]), torch.tensor([[2.0], [0.0], [0.0], [2.0]]))
+    directions.update(torch.full((3, 1), -1), torch.ones(3, 1))
+    assert directions().item() == pytest.approx(2 / 1.14)

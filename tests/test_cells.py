@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from torchreid_amd import Explainer, create_interpreter
 from torchreid_amd.core import host
+from torchreid_amd.heads.recogniser import AttributeRecogniser
 from torchreid_amd.interpreter.maps import at_size
 from torchreid_amd.targets.receptive_fields import Cells, resized
 
@@ -152,3 +153,35 @@ def test_positive_and_constant_maps_stay_so():
     maps = torch.full((1, 1, 8, 4), 0.3)
     torch.testing.assert_close(resized(maps, (32, 9), (-0.4, 0.2)), torch.full((1, 1, 32, 9), 0.3))
     assert (resized(torch.rand(1, 2, 8, 4) + 1e-30, (5, 16), (-0.4, 0.2)) > 0).all()
+
+
+def test_the_levels_of_a_recogniser_lie_over_each_other():
+    """Two maps of where their own cells look, every 2 pixels and every 4, from pixel 0 on.
+
+    The coarse one on the grid of the fine one must say the same, up to its last cell at pixel 12.
+    """
+    size, fine, coarse = (16, 16), (8, 8), (4, 4)
+    with torch.no_grad(), Cells(size) as cells:
+        first = convolution(3, 2, 1)(torch.zeros(1, 1, *size))
+        convolution(3, 2, 1)(first)
+    offsets = [cells.offset(fine), cells.offset(coarse)]
+    assert offsets == [pytest.approx((-0.25, -0.25)), pytest.approx((-0.375, -0.375))]
+    rows = [2.0 * torch.arange(8), 4.0 * torch.arange(4)]
+    for axis in (0, 1):
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        levels = [r.reshape(shape).expand(n, n)[None, None] for r, n in zip(rows, (8, 4), strict=True)]
+        eye = AttributeRecogniser(levels, torch.ones(1, 1, dtype=torch.bool), places=False, offsets=offsets)
+        eye.looks, eye.merged, eye.score = nn.ModuleList([nn.Identity()] * 2), nn.Identity(), nn.Identity()
+        seen = eye([torch.zeros_like(levels[0]), levels[1]])
+        torch.testing.assert_close(seen, levels[0].clamp(max=12))
+        assert eye.offset == pytest.approx((-0.25, -0.25))  # its maps have the fine one's cells
+
+
+def test_a_recognisers_maps_are_of_the_finest_level_coarsened():
+    """64 rows are two of the maps' 32 a cell: offsets in cells are half as large there."""
+    levels = [torch.zeros(1, 2, 64, 32), torch.zeros(1, 3, 16, 8)]
+    same = torch.ones(1, 1, dtype=torch.bool)
+    eye = AttributeRecogniser(levels, same, offsets=[(-0.5, 0.25), (-0.25, 0.5)]).eval()
+    assert eye.offset == pytest.approx((-0.25, 0.125)) and eye(levels).shape[2:] == (32, 16)
+    # the coarse level against the fine one: −0.25 + 0.5 · 16/64 and 0.5 − 0.25 · 8/32
+    assert eye.offsets == [pytest.approx((0, 0)), pytest.approx((-0.125, 0.4375))]

@@ -12,6 +12,7 @@ import torch
 from small_model import Small, one_line, same, state_of
 from torch import nn
 
+from torchreid_amd import config
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.safe_load import read_checkpoint
@@ -134,6 +135,30 @@ def test_the_same_with_a_model_of_an_amd_factory_entry(tmp_path: Path, build) ->
     images = torch.rand(2, 3, 256, 128)
     with torch.no_grad():
         assert torch.equal(model(images), source(images))
+
+
+@pytest.mark.parametrize("how", ["load_weights", "load_state_dict"])
+def test_a_trained_head_comes_back_from_the_checkpoint_of_an_amd_model(
+    tmp_path: Path, build, how: str
+) -> None:
+    """Its own copy of the body as trained: not the target's, from which an untrained one starts."""
+    cfg = config.get_default_config()
+    cfg.amd.head = "amd"
+    config.activate(cfg)
+    trained, model = build("amd_osnet_x0_25", seed=1), build("amd_osnet_x0_25", seed=2)
+    with torch.no_grad():  # as training leaves it: every weight of the head has moved, statistics too
+        for value in trained.interpreter.head.state_dict().values():
+            value.add_(torch.rand_like(value) if value.is_floating_point() else 3)
+    assert any(key.startswith("interpreter.head.body.") for key in trained.state_dict())
+    if how == "load_weights":
+        load_weights(model, saved(trained, tmp_path / "w.pth"))
+    else:
+        model.load_state_dict(read_state_dict(saved(trained, tmp_path / "w.pth")))
+    assert same(state_of(model), state_of(trained))
+    images = torch.rand(2, 3, 64, 32)
+    with torch.no_grad():
+        ours, theirs = (m.interpreter.eval()(images) for m in (model, trained))
+    assert torch.equal(ours.maps, theirs.maps) and torch.equal(ours.components, theirs.components)
 
 
 def test_the_real_checkpoint_gives_torchreids_own_embeddings(real_file, build) -> None:

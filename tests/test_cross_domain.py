@@ -147,6 +147,18 @@ def test_a_table_by_image_speaks_for_all(root: Path, tmp_path: Path) -> None:
     assert labels.test("dukemtmcreid", duke).tolist() == [[-1], [1]]
 
 
+def test_rates_of_training_count_who_is_known(root: Path, tmp_path: Path) -> None:
+    """Of three people one wears a hat, one does not and one is unknown: ½, however many photographs."""
+    items = host.image_dataset("market1501", str(root)).train
+    names = sorted({Path(item[0]).name.split("_")[0] for item in items})
+    table = tmp_path / "own.csv"
+    cells = dict(zip(names, ["1", "0"], strict=False))
+    table.write_text("pid,hat,red\n" + "".join(f"{int(n)},{cells.get(n, '')},1\n" for n in names))
+    labels = ManagerLabels(configured(root, ["market1501"], ["market1501"], str(table)))
+    assert labels.rates(items).tolist() == [0.5, 1.0]
+    assert labels.rates([*items, items[0], items[0]]).tolist() == [0.5, 1.0]
+
+
 def test_two_sources_without_labels_need_a_table_by_image(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "own.csv"
     table.write_text("pid,hat\n1,1\n")

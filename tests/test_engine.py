@@ -148,6 +148,32 @@ def test_same_seed_same_result(root: Path, tmp_path: Path) -> None:
     assert a == b and a != c
 
 
+def test_every_epoch_has_its_own_seed_and_a_resumed_run_the_same_ones(root: Path, tmp_path: Path) -> None:
+    """Batches of each epoch: other ones, and those of epoch 2 whether or not epochs 0 and 1 ran before."""
+    options = ("data.transforms", "['random_crop','random_erase']", "train.seed", 40)
+
+    def epochs(first: int, last: int, disturbed: int) -> dict[int, tuple[int, list[torch.Tensor]]]:
+        engine = engine_for(config(root, tmp_path, *options))
+        torch.rand(disturbed)
+        seen: dict[int, tuple[int, list[torch.Tensor]]] = {}
+
+        def note(data: dict[str, Any]) -> dict[str, float]:
+            seen.setdefault(engine.epoch, (torch.initial_seed(), []))[1].append(data["img"].clone())
+            return {"loss": 0.0}
+
+        engine.forward_backward = note  # type: ignore[method-assign]
+        for engine.epoch in range(first, last):
+            engine.max_epoch = last
+            engine.train()
+        return seen
+
+    whole, resumed = epochs(0, 3, 5), epochs(2, 3, 17)
+    assert {epoch: seed for epoch, (seed, _) in whole.items()} == {0: 40, 1: 41, 2: 42}
+    first, second, third = (torch.stack(whole[epoch][1]) for epoch in range(3))
+    assert not torch.equal(first, second) and not torch.equal(second, third)
+    assert resumed[2][0] == 42 and torch.equal(torch.stack(resumed[2][1]), third)
+
+
 def test_progress_of_another_interpreter_is_refused(root: Path, tmp_path: Path) -> None:
     train(config(root, tmp_path / "run", "train.max_epoch", 1))
     with pytest.raises(InputError, match="does not belong to this interpreter"):

@@ -209,3 +209,17 @@ def test_bad_input_is_named():
     broken.components[1, 1, 1] = float("nan")
     with pytest.raises(InputError, match="not finite"):
         evaluate_decomposition(broken, good, euclidean)
+
+
+def test_a_large_negative_contribution_ranks_first():
+    # Δe = (1, 0), d = 1: contributions ⟨Δe_k, Δe⟩ / d are −3, 1 and ½. The first attribute alone differs.
+    # By size it stands first: AP 1 and, from the other end, 1. By sign it would stand last: AP 1/3, and
+    # (1/2 + 2/3) / 2 for the common ones.
+    steps = torch.tensor([[[-3.0, 0.0], [1.0, 0.0], [0.5, 0.0]]])
+    one, other = torch.tensor([[1, 0, 1]]), torch.tensor([[0, 0, 1]])
+    query = DecomposedImages(torch.tensor([[1.0, 0.0]]), steps, [1], [0], one)
+    gallery = DecomposedImages(torch.zeros(1, 2), torch.zeros(1, 3, 2), [2], [1], other)
+    found = evaluate_decomposition(query, gallery, get_distance("euclidean"), "additive").interpreter
+    assert (found["X-mAP_e"], found["X-mAP_c"]) == pytest.approx((100, 100))
+    assert (found["exclusive_hit_rate"], found["common_hit_rate"]) == pytest.approx((100, 100))
+    assert found["explained"] == pytest.approx(-150) and found["ADRE"] == pytest.approx(0, abs=1e-4)

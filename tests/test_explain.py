@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from toy_interpreter import SCHEMA, SIZE, WEIGHTS, noisy, plain, toy_explainer, toy_interpreter
 
 from torchreid_amd.attributes.schema import AttributeSchema
@@ -258,6 +259,24 @@ def test_a_model_that_gives_no_number_is_an_error() -> None:
         explainer.explain(plain(1), plain(2))
     with pytest.raises(InputError, match="embedding of 'the query' is not finite"):
         explainer.explain_ranking(plain(1), [plain(2)])
+
+
+def test_a_component_that_is_no_number_is_an_error_that_names_the_photograph() -> None:
+    """The target's embedding is fine; the head has no number for bright photographs."""
+    explainer = toy_explainer()
+    own = explainer.interpreter.head.forward
+
+    def forward(early: Tensor, features: Tensor) -> Tensor:
+        maps = own(early, features)
+        bright = features.amax((1, 2, 3)) > 0.5
+        return torch.where(bright[:, None, None, None], torch.inf, maps)
+
+    explainer.interpreter.head.forward = forward  # type: ignore[method-assign]
+    assert explainer.explain(plain(1), plain(2)).distance > 0
+    with pytest.raises(InputError, match="'B' is not finite"):
+        explainer.explain(plain(1), plain(200))
+    with pytest.raises(InputError, match="'gallery 3' is not finite"):
+        explainer.explain_ranking(plain(1), [plain(2), plain(3), plain(200)])
 
 
 def test_bad_calls() -> None:

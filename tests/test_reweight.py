@@ -167,6 +167,31 @@ def test_zero_is_always_a_candidate() -> None:
     assert [strength for _, strength, _ in chosen.held_out] == [0.0, 0.5]
 
 
+def test_weights_are_fitted_without_the_people_who_choose() -> None:
+    """Every fifth training identity chooses λ: whatever they look like, the weights are the same."""
+    train = clothed(20, 0)
+    noise = torch.randn(train.components.shape, generator=torch.Generator().manual_seed(1))
+
+    def weights_where(people: Tensor) -> Tensor:
+        components = torch.where(people[:, None, None], 3 * noise, train.components)
+        changed = DecomposedImages(components.sum(1), components, train.pids, train.camids)
+        return fit_reweighting(changed, EUCLIDEAN, strengths=[1.0], penalties=[1.0]).weights
+
+    plain = weights_where(torch.zeros(len(train), dtype=torch.bool))
+    assert torch.equal(weights_where(train.pids % 5 == 0), plain)
+    assert not torch.allclose(weights_where(train.pids % 5 == 4), plain, rtol=0.01)
+
+
+def test_the_people_who_choose_are_the_queries_and_all_are_the_gallery() -> None:
+    train = clothed(20, 0)
+    held = train.pids % 5 == 0
+    chosen = fit_reweighting(train, EUCLIDEAN, strengths=[1.0], penalties=[1.0])
+    scores = score_reweightings(
+        train.part(held), train, EUCLIDEAN, [Reweighting(chosen.weights, s) for s in (0.0, 1.0)]
+    )
+    assert [score for _, _, score in chosen.held_out] == pytest.approx([s.percent()["mAP"] for s in scores])
+
+
 def test_gain_by_hand() -> None:
     """Person 1 rises from place 2 to 1, person 2 stays at 1: AP ½ → 1 and 1 → 1, a mean gain of ¼."""
     before, after = Retrieval(), Retrieval()

@@ -20,6 +20,7 @@ from torchreid_amd.datasets.synthetic import (
     Record,
     SyntheticAttr,
     SyntheticOptions,
+    photograph,
     regions,
     render_dataset,
     rendering,
@@ -319,3 +320,47 @@ def test_bad_options(bad: dict[str, int], tmp_path: Path) -> None:
 def test_more_identities_than_market1501_has() -> None:
     options = SyntheticOptions(train_ids=12000, test_ids=9)
     assert re.match(r"12009_c\d", files(options, 12009)[0][1].file_name)
+
+
+@pytest.mark.parametrize("what", ["foreground", "stranger in front", "stranger behind"])
+def test_what_is_hidden_by_something_in_front_belongs_to_no_region(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A grey board over the left half; seen over the person where it is in front, under it where behind."""
+    options = SyntheticOptions()
+    person = people(options, "train")[0]
+    record = Record(person.pid, 1, 1, 77)
+
+    def left(shape: tuple[int, int]) -> np.ndarray:
+        mask = np.zeros(shape, bool)
+        mask[:, : shape[1] // 2] = True
+        return mask
+
+    def foreground(rng: object, picture: np.ndarray, *_: object) -> np.ndarray:
+        if what != "foreground":
+            return np.zeros(picture.shape[:2], bool)
+        picture[left(picture.shape[:2])] = 0.5
+        return left(picture.shape[:2])
+
+    def stranger(rng: object, camera: object, view: object, canvas: tuple[int, int], *_: object) -> object:
+        if what == "foreground":
+            return None
+        return np.full((*canvas, 3), 0.5, np.float32), left(canvas), what == "stranger in front"
+
+    monkeypatch.setattr(photograph, "draw_foreground", lambda rng, p, *_: np.zeros(p.shape[:2], bool))
+    monkeypatch.setattr(photograph, "draw_stranger", lambda *_: None)
+    free = take(person, record, options)
+    monkeypatch.setattr(photograph, "draw_foreground", foreground)
+    monkeypatch.setattr(photograph, "draw_stranger", stranger)
+    seen = take(person, record, options)
+    middle, whole = options.width // 2, NAMES.index("gender")
+    assert free.regions[whole][:, :middle].sum() > 500
+    assert np.array_equal(seen.regions[..., middle + 1 :], free.regions[..., middle + 1 :])
+    if what == "stranger behind":
+        assert np.array_equal(seen.regions, free.regions)
+    else:
+        assert not seen.regions[..., : middle - 1].any()
+    where = free.regions[whole].copy()
+    where[:, middle - 4 :] = False  # the person, left
+    moved = np.abs(seen.pixels.astype(int) - free.pixels.astype(int)).max(-1)
+    assert (np.median(moved[where]) > 10) == (what != "stranger behind")

@@ -1,0 +1,100 @@
+"""Scoring a run: what the configuration and the command line ask for reaches the numbers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_market import write_tiny_market
+from torch import Tensor
+
+from torchreid_amd.attributes.labels import label_source
+from torchreid_amd.cli import main
+from torchreid_amd.core import host
+from torchreid_amd.core.images import read_image, to_tensor
+from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
+from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
+from torchreid_amd.interpreter.distances import get_distance
+from torchreid_amd.interpreter.run_folder import Run, load_run
+
+DATA = "market1501_attr"
+REST = [word for part in ("place", "effect", "removal", "sanity", "reweight") for word in ("--skip", part)]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four people to be found, and one photograph on either side of somebody of whom nothing is known."""
+    root = write_tiny_market(tmp_path_factory.mktemp("data"))
+    for folder, camera in (("query", 1), ("bounding_box_test", 2)):
+        one = sorted(root.rglob(f"{folder}/*.jpg"))[0]
+        shutil.copy(one, one.with_name(f"0000_c{camera}s1_000002_00.jpg"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    small = (
+        *("model.name", "osnet_x0_25", "model.pretrained", "False", "data.height", "64"),
+        *("data.width", "32", "data.workers", "0", "train.batch_size", "4", "train.max_epoch", "1"),
+        *("test.ranks", "[1]", "amd.head", "attrimeter", "data.save_dir", str(folder)),
+    )
+    assert main(["train", "--root", str(root), "-s", DATA, "-t", DATA, *small]) == 0
+    return folder
+
+
+def scores_of(run: Path, root: Path, *more: str) -> dict[str, Any]:
+    assert main(["evaluate", str(run), "--root", str(root), *REST, *more]) == 0
+    found: dict[str, Any] = json.loads((run / "scores.json").read_text())["datasets"][DATA]
+    return found
+
+
+def sides_of(run: Run, root: Path, normalized: bool) -> tuple[DecomposedImages, ...]:
+    """Training, query and gallery, from the interpreter itself, a photograph at a time."""
+    data, sides = host.image_dataset(DATA, str(root)), []
+    for split, items in (("train", data.train), ("test", data.query), ("test", data.gallery)):
+        rows = []
+        for path, *_ in items:
+            image = to_tensor(read_image(path), run.size, run.norm_mean, run.norm_std)
+            with torch.no_grad():
+                out = run.interpreter(image.unsqueeze(0))
+            length = out.embedding.norm() if normalized else 1.0
+            rows.append((out.embedding[0] / length, out.components[0] / length))
+        labels = label_source(DATA, str(root), split=split).labels([item[0] for item in items])
+        embedding, components = (torch.stack(column) for column in zip(*rows, strict=True))
+        pids, cameras = ([item[k] for item in items] for k in (1, 2))
+        sides.append(DecomposedImages(embedding, components, pids, cameras, torch.from_numpy(labels)))
+    return tuple(sides)
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_normalize_feature_reaches_scores_and_probes(trained: Path, root: Path, normalized: bool) -> None:
+    found = scores_of(trained, root, "test.normalize_feature", str(normalized))
+    run = load_run(trained)
+    train, query, gallery = sides_of(run, root, normalized)
+    d = torch.cdist(query.embedding, gallery.embedding)
+    parts = (query.components[:, None] - gallery.components).norm(dim=3)  # (Q, G, M)
+    error = ((d - parts.mean(2)).abs() / d).mean()  # query and gallery are of two cameras: every pair counts
+    assert found["interpreter"]["ADRE"] == pytest.approx(100 * float(error), rel=2e-3)
+    probes = fit_probes(train.embedding, train.known_labels, train.pids)
+
+    def named(fitted: Any) -> float | None:
+        read: tuple[Tensor, ...] = tuple(fitted.probabilities(side.embedding) for side in (query, gallery))
+        distance = get_distance(run.metric)
+        rows = evaluate_decomposition(query, gallery, distance, rankers={"probe": (read[0], read[1])})
+        return rows.baselines["probe"]["X-mAP_e"]
+
+    assert found["baselines"]["probe"]["X-mAP_e"] == pytest.approx(named(probes), abs=0.5)
+
+
+def test_distractors_as_no_reaches_query_and_gallery(trained: Path, root: Path) -> None:
+    """5 × 5 pairs, of which 9 have the stranger on one side or on both."""
+    plain = scores_of(trained, root, "--skip", "probe")["pairs"]
+    asked = scores_of(trained, root, "--skip", "probe", "--distractors-as-no")["pairs"]
+    assert (plain["used"], plain["annotated"], plain["unannotated"]) == (25, 16, 9)
+    assert (asked["used"], asked["annotated"], asked["unannotated"]) == (25, 25, 0)
+    assert json.loads((trained / "scores.json").read_text())["distractors_as_no"] is True
