@@ -148,7 +148,7 @@ def test_wrapped_models(wrap):
             {"map": "backbone.three", "stem": "backbone.two"},
             "does not give its own embedding back",
         ),
-        (lambda: plain()[:3], {"map": "2"}, "returns a tensor of shape .2, 6, 8, 4. in eval mode"),
+        (lambda: plain()[:3], {"map": "2"}, "returns a tensor of shape 2×6×8×4 for two images in eval mode"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), {"map": "0"}, "does not run on 64×32 images"),
     ],
 )

@@ -84,7 +84,8 @@ class Inspection:
             what = "feature map" if i == 0 else "and"
             lines.append(f"  {what:<13}  {place}  {'×'.join(map(str, shape))}")
         tail = "linear: one product for all attributes" if self.linear else "not linear: block by block"
-        lines += [f"  tail           {tail}", f"  embedding      {self.embedding}"]
+        lines.append(f"  tail           {tail}")
+        lines.append(f"  embedding      one of {self.embedding} numbers for each image")
         lines.append("  parameters     " + "".join(f"{w:>14}" for w in ("shared", "copied", "new")))
         for head in self.heads:
             numbers = (head.shared, head.copied, head.new)

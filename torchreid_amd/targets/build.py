@@ -11,6 +11,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.host import unwrap
 from torchreid_amd.core.registry import targets
 from torchreid_amd.targets.cuts.automatic import automatic_cut
+from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.target import Target
 
 
@@ -33,6 +34,7 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
         name = model
         model = host.build_model(name, **kwargs)
     if isinstance(model, Target):
+        check_embedding(model.model, model.size, model.name)
         return model
     if not isinstance(model, nn.Module):
         raise InputError(
@@ -42,4 +44,5 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
     name = name or host.model_name(model)
     target: Target = (targets[name] if name in targets else automatic_cut)(model)
     target.name = name
+    check_embedding(target.model, target.size, name)
     return target

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.pyramid import is_map_of, pyramid_of
 from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
@@ -111,10 +112,15 @@ class Target(nn.Module):
             average_pooling: the tail begins with a global average pooling and takes 1×1 maps too, so
                 components are one product; else they are computed block by block.
             **options: ``name``, ``size``, ``fixed_size`` of :class:`Target`.
+
+        Raises:
+            InputError: they do not run on images of that size, or give no embedding (B, D).
         """
         model = _Composed(stem, body, tail, modules)
         make = AveragePoolTail if average_pooling else Tail
-        return cls(Function(stem), Function(body), make(Function(tail)), model=model, **options)
+        target = cls(Function(stem), Function(body), make(Function(tail)), model=model, **options)
+        check_embedding(model, target.size, target.name or "the composition of stem, body and tail")
+        return target
 
     @property
     def stem(self) -> nn.Module:

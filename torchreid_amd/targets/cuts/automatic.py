@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.tail import tail_of
 from torchreid_amd.targets.target import CutPoint, Target
 from torchreid_amd.targets.tracing import (
@@ -45,6 +46,7 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
         "name the cut by hand: torchreid_amd.cut(model, map='…', stem='…') with its modules "
         f"({_children(model)}), or Target.from_callables(stem, body, tail)"
     )
+    _check(model, size)
     try:
         traced = trace(model)
     except Exception as error:  # tracing runs the model's own code: anything may come out of it
@@ -81,6 +83,17 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
         features = body(stem(noise(2, size).to(device)))
     cut_point = CutPoint(place_of(early[-1]), (place_of(cuts[-1]),), "traced")
     return Target(stem, body, tail_of(rest, features), model=model, size=size, cut_point=cut_point)
+
+
+def _check(model: nn.Module, size: tuple[int, int]) -> None:
+    """That it gives one embedding, where it runs at all; why it does not is said later."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    try:
+        with torch.no_grad():
+            model.eval()(noise(1, size).to(device))
+    except Exception:
+        return
+    check_embedding(model, size)
 
 
 def _children(model: nn.Module) -> str:

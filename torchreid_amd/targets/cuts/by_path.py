@@ -10,9 +10,10 @@ from torch import Tensor, fx, nn
 from torchreid_amd.core.errors import InputError, unknown_name
 from torchreid_amd.core.host import unwrap
 from torchreid_amd.targets.cuts.rerun import Rerun, order_of_running
+from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.tail import Features, principal, tail_of
 from torchreid_amd.targets.target import CutPoint, Target
-from torchreid_amd.targets.tracing import extract, first_line, noise, place_of, trace, writes_in_place
+from torchreid_amd.targets.tracing import extract, noise, place_of, trace, writes_in_place
 
 _TOLERANCE = 1e-5
 
@@ -59,7 +60,7 @@ def cut(
         if path not in known:
             raise unknown_name(f"module of {kind}", path, known)
     images = noise(2, size).to(next((p.device for p in model.parameters()), torch.device("cpu")))
-    _check_runs(model, images, kind)
+    check_embedding(model, size)
     try:
         traced = trace(model, lambda path: not any(p.startswith(path + ".") for p in (*maps, *stems)))
     except Exception:  # tracing runs the model's own code: anything may come out of it
@@ -156,28 +157,6 @@ def _by_running_again(model: nn.Module, stems: list[str], maps: list[str], size:
 def _check_once(path: str, times: int) -> None:
     if times != 1:
         raise InputError(f"module {path!r} runs {times} times; name one that runs once")
-
-
-@torch.no_grad()
-def _check_runs(model: nn.Module, images: Tensor, kind: str) -> None:
-    height, width = images.shape[2:]
-    try:
-        embedding = model(images)
-    except Exception as error:  # the model's own code: anything may come out of it
-        raise InputError(
-            f"{kind} does not run on {height}×{width} images ({first_line(error)}); give the size it is "
-            "made for: size=(H, W)"
-        ) from None
-    if not isinstance(embedding, Tensor) or embedding.ndim != 2:
-        given = (
-            f"a tensor of shape {tuple(embedding.shape)}"
-            if isinstance(embedding, Tensor)
-            else f"a {type(embedding).__name__}"
-        )
-        raise InputError(
-            f"{kind} returns {given} in eval mode; a target returns one embedding (B, D): wrap it in a "
-            "module that does"
-        )
 
 
 def _check_maps(features: Features, maps: Sequence[str]) -> None:
