@@ -1,26 +1,23 @@
-"""The page of a ranking: a card for each photograph, with what makes it different."""
+"""The page of a ranking: a card for each photograph, and why one stands above another."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
+from torchreid_amd.explanation.report.bar import bar_of
+from torchreid_amd.explanation.report.layers import map_layer
+from torchreid_amd.explanation.report.lead import lead
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
-from torchreid_amd.explanation.report.pair_page import map_button, map_data
-from torchreid_amd.explanation.report.text import (
-    fraction,
-    fraction_text,
-    match_words,
-    metric_words,
-    part_heading,
-    parts_sentence,
-    residual_sentence,
-)
+from torchreid_amd.explanation.report.pieces import pieces
+from torchreid_amd.explanation.report.text import match_words, metric_words
 
-_KEY = {1: "attribute differs", 0: "attribute in common", -1: "not known"}
+PICTURE = 320  #: pixels along the longer side of a gallery photograph
+_KEY = {1: "attribute differs", 0: "attribute in common", -1: "not known whether it differs"}
 
 
 def ranking_page(r: RankedGallery, top: int = 3) -> str:
@@ -28,22 +25,32 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
 
     Args:
         r: the ranking.
-        top: attributes named on each card; a fold-out table holds all of them.
+        top: how many things that decide a distance each card names and shows on the photographs.
     """
-    scale = shared_scale(m[e.order()[: max(top, 1)]] for e in r for m in e.attention)
-    reach = max((abs(fraction(e, k)) for e in r for k in range(len(e.schema))), default=1.0)
-    known = zip(r, r.matches, strict=True)
+    cards = [_card(e, n, same, top) for n, (e, same) in enumerate(zip(r, r.matches, strict=True), 1)]
+    shown = [[int(row["layer"].removeprefix("map-")) for row in card["top"]] for card in cards]
+    maps = [m[ks] for e, ks in zip(r, shown, strict=True) if ks for m in e.attention]
+    scale = shared_scale(maps) if maps else Scale(0.0, 1.0)
+    longest = max((e.distance for e in r), default=0.0) or 1.0
+    on_query: dict[str, str] = {}
+    for e, ks, card in zip(r, shown, cards, strict=True):
+        card["length"] = e.distance / longest
+        card["layers"] = {f"map-{k}": map_layer(e, 1, k, scale) for k in ks}
+        on_query |= {f"map-{k}": map_layer(e, 0, k, scale) for k in ks if f"map-{k}" not in on_query}
     return render(
         "ranking.html",
-        "page.js",
-        title=f"ranking of {r.query_name}",
-        cards=[_card(e, n, same, scale, top, reach) for n, (e, same) in enumerate(known, 1)],
+        ("page.js", "ranking.js"),
+        tab=f"ranking of {_file(r.query_name)}",
+        cards=cards,
         gallery=len(r.distances),
         metric=metric_words(r.metric),
-        percentages=parts_sentence(r),
+        lead=_lead(r),
         key=_key(r),
-        query={"picture": picture_uri(r.query), "file": _file(r.query_name, "query")},
+        query={"picture": picture_uri(r.query), "name": r.query_name, "file": _file(r.query_name, "query")},
+        on_query=on_query,
         scale=scale,
+        compared=_compared(r),
+        numbers=json.dumps(r.to_dict(), indent=1, ensure_ascii=False),
     )
 
 
@@ -51,39 +58,45 @@ def _file(name: str, nothing: str = "") -> str:
     return "" if name == nothing else Path(name).name
 
 
-def _card(
-    e: ExplainedPair, rank: int, same: bool | None, scale: Scale, top: int, reach: float
-) -> dict[str, Any]:
-    order, on = e.order(), ("map-query", f"map-{rank}")
-
-    def item(k: int) -> dict[str, Any]:
-        said = f"rank {rank}, {e.schema.say(e.attributes[k])}: {fraction_text(e, k)}"
-        return {
-            "button": map_button(e, k, map_data(e, k, scale), on, said),
-            "share": fraction_text(e, k),
-            "mark": f"k{int(e.exclusive[k])}",
-            "width": abs(fraction(e, k)) / reach if reach > 0 else 0.0,
-        }
-
-    def row(k: int) -> dict[str, Any]:
-        name = e.schema.say(e.attributes[k])
-        return {"name": name, "value": float(e.contributions[k]), "share": fraction_text(e, k)}
-
+def _card(e: ExplainedPair, rank: int, same: bool | None, top: int) -> dict[str, Any]:
+    bar = bar_of(e, f"c{rank}-row")
     return {
         "rank": rank,
         "same": same,
         "match": match_words(same),
         "distance": e.distance,
-        "picture": picture_uri(e.images[1]),
+        "picture": picture_uri(e.images[1], PICTURE),
         "name": e.names[1],
         "file": _file(e.names[1]),
-        "top": [item(k) for k in order[:top]],
-        "rows": [row(k) for k in order],
-        "rest": residual_sentence(e),
-        "heading": part_heading(e),
+        "bar": bar,
+        "top": [row for row in bar["rows"] if row["layer"]][:top],
+        "lead": lead(e),
     }
+
+
+def _lead(r: RankedGallery) -> str:
+    """How many of the nearest are right, in one sentence; "" where nothing is known."""
+    known = [m for m in r.matches if m is not None]
+    if not known:
+        return ""
+    right = sum(known)
+    first = next((n for n, m in enumerate(r.matches, 1) if m), None)
+    said = f"{right} of the {len(known)} whose identity is known show the same person"
+    return f"{said}{f', the first of them at rank {first}' if first else ''}."
 
 
 def _key(r: RankedGallery) -> list[dict[str, str]]:
     present = sorted({int(v) for e in r for v in e.exclusive}, reverse=True)
-    return [] if present in ([], [-1]) else [{"mark": f"k{v}", "words": _KEY[v]} for v in present]
+    return [] if present in ([], [-1]) else [{"look": f"k{v}", "words": _KEY[v]} for v in present]
+
+
+def _compared(r: RankedGallery) -> dict[str, Any]:
+    """What the page's script needs to subtract the pieces of one distance from those of another."""
+    every = [pieces(e) for e in r]
+    return {
+        "words": {p.key: p.name for found in every for p in found},
+        "cards": [
+            {"distance": e.distance, "file": _file(e.names[1]), "pieces": {p.key: p.value for p in found}}
+            for e, found in zip(r, every, strict=True)
+        ],
+    }

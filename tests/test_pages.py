@@ -1,0 +1,198 @@
+"""Pages as files: what they say, that they load nothing, and that names from outside stay words."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_explanations import market_explanation
+from PIL import Image
+from toy_interpreter import noisy, plain, toy_explainer
+
+from torchreid_amd.explanation.report.bar import bar_of
+from torchreid_amd.explanation.report.layers import region_layer
+from torchreid_amd.explanation.report.lead import lead
+from torchreid_amd.explanation.report.pieces import pieces
+from torchreid_amd.explanation.report.text import number
+
+EVIL = "<img src=x onerror=alert(1)>.jpg"
+
+
+class Page(HTMLParser):
+    """Tags, ids and words of a page; refuses tags that do not match."""
+
+    void = {"meta", "img", "br", "link"}
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.inside: dict[str, str] = {}
+        self.words = ""
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {k: v or "" for k, v in attrs}))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        tag = self.open[-1] if self.open else ""
+        self.inside[tag] = self.inside.get(tag, "") + data
+        if tag not in ("script", "style", "textarea"):
+            self.words += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [a for t, a in self.tags if t == tag]
+
+    def of_class(self, name: str) -> list[dict[str, str]]:
+        return [a for _, a in self.tags if name in a.get("class", "").split()]
+
+
+def picture(uri: str) -> Image.Image:
+    """The image in a data URI."""
+    assert re.match(r"data:image/(png|jpeg);base64,", uri)
+    return Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1], validate=True)))
+
+
+def check(text: str) -> Page:
+    """A page that loads nothing, runs its own script alone and refers only to what it holds."""
+    page = Page(text)
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "base", "form")
+        assert not any(name.startswith("on") or name in ("href", "srcset") for name in attributes)
+        assert tag != "script" or "src" not in attributes
+        if tag == "img":
+            picture(attributes["src"]).load()
+            assert "alt" in attributes
+    assert "http:" not in text and "https:" not in text and "url(" not in text and "@import" not in text
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        for name in ("data-layers", "data-rows"):
+            assert set(attributes.get(name, "").split()) <= set(ids)
+    (policy,) = (a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}';" in policy
+    return page
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_pair_page(tmp_path: Path, signed: bool) -> None:
+    e = market_explanation(signed, names=(EVIL, 'b" onload="x & y.jpg'))
+    e.save_html(tmp_path / "pair.html")
+    page = check((tmp_path / "pair.html").read_text(encoding="utf-8"))
+    assert EVIL in page.words and 'b" onload="x & y.jpg' in page.words
+    assert not any(b.get("aria-pressed") == "true" for b in page.all("button"))
+    assert all("hidden" in a for a in page.of_class("layer"))  # photographs in colour to begin with
+    assert len(page.of_class("map")) == 52 and len(page.all("table")) == 1
+    for k in range(26):
+        assert number(float(e.contributions[k])) in page.words
+    assert "Euclidean distance 10.0" in page.words and "prefers-color-scheme" in page.text
+    assert len(page.text) < 1_000_000
+
+
+def test_numbers_of_a_page_are_those_of_the_explanation() -> None:
+    e = market_explanation(names=(EVIL, "b"))
+    assert json.loads(check(e.to_html()).inside["textarea"]) == e.to_dict()
+    r = toy_explainer().explain_ranking(noisy(0), [noisy(s) for s in range(1, 5)], topk=3)
+    assert json.loads(check(r.to_html()).inside["textarea"]) == r.to_dict()
+
+
+def test_pieces_add_up_and_the_bar_shows_them_in_proportion() -> None:
+    e = market_explanation(signed=True)  # 26, 25, … 6, −5, … −1 of 321, times 9, of a distance of 10
+    found = pieces(e)
+    assert sum(p.value for p in found) == pytest.approx(10.0)
+    bar = bar_of(e)
+    assert sum(r["value"] for r in bar["rows"]) == pytest.approx(10.0)
+    assert sum(r["width"] for r in bar["up"]) == pytest.approx(1.0)
+    assert sum(r["width"] for r in bar["down"]) == pytest.approx(1 - bar["distance"])
+    assert [r["n"] for r in bar["rows"]] == list(range(1, len(bar["rows"]) + 1))
+    assert bar["rows"][0]["words"] == e.schema.say(e.attributes[0]) and bar["rows"][0]["share"] == "7.3 %"
+
+
+def test_no_row_of_a_page_is_nothing() -> None:
+    e = market_explanation()
+    parts = np.zeros(26)
+    parts[:3] = 6.0, 3.0, -7.35e-18
+    e = dataclasses.replace(e, contributions=parts, shares=abs(parts) / 9, remainder=1.0, residual=1e-16)
+    page = check(e.to_html())
+    assert "e−" not in page.words and ">0 %" not in page.text
+    assert [r["share"] for r in bar_of(e)["rows"]] == ["60 %", "30 %", "10 %", "≈ 0 %"]
+    assert "24 smaller ones together" in page.words and "Less than 0.1 % each:" in page.words
+    assert lead(e) == "Above all backpack 60 % and bag 30 %; 10 % belongs to no attribute."
+
+
+def test_a_page_of_one_photograph_twice() -> None:
+    e = market_explanation()
+    e = dataclasses.replace(e, distance=0.0, contributions=np.zeros(26), residual=0.0)
+    page = check(e.to_html())
+    assert "there is nothing to explain" in page.words and not page.of_class("bar")
+    r = toy_explainer().explain_ranking(plain(9), [plain(9), plain(9)])
+    assert "The nearest 2 of 2" in check(r.to_html()).words
+
+
+def test_ranking_page() -> None:
+    gallery = [noisy(s, (400, 800)) for s in range(1, 6)]
+    r = toy_explainer().explain_ranking(noisy(0), gallery, topk=3, same=[True, False, None, None, None])
+    page = check(r.to_html())
+    assert len(page.of_class("card")) == 3 and len(page.all("table")) == 3
+    assert "The nearest 3 of 5" in page.words
+    for e, same in zip(r, r.matches, strict=True):
+        assert number(e.distance) in page.words
+        assert same is None or ("✓ same" if same else "✗ different") in page.words
+    assert "data:image/jpeg" in page.text  # a large photograph is made smaller
+    assert all("hidden" in a for a in page.of_class("layer"))
+
+
+def test_names_from_outside_stay_words_in_a_ranking(tmp_path: Path) -> None:
+    for name in (EVIL, "</script><script>alert(2)<", "b.jpg"):
+        noisy(len(name)).save(tmp_path / name.replace("/", "∕"), "PNG")
+    files = [str(p) for p in sorted(tmp_path.iterdir())]
+    page = check(toy_explainer().explain_ranking(files[0], files).to_html())
+    assert EVIL in page.words
+
+
+def test_what_two_distances_differ_by_adds_up() -> None:
+    r = toy_explainer().explain_ranking(noisy(0), [noisy(s) for s in range(1, 5)], topk=4)
+    (data,) = re.findall(r'<script type="application/json" id="compared">(.*?)</script>', r.to_html())
+    compared = json.loads(data)
+    for card, e in zip(compared["cards"], r, strict=True):
+        assert sum(card["pieces"].values()) == pytest.approx(e.distance)
+        assert set(card["pieces"]) <= set(compared["words"])
+
+
+def test_a_page_holds_nothing_of_the_files_but_their_pixels(tmp_path: Path) -> None:
+    noisy(1, (300, 600)).save(
+        tmp_path / "a.jpg", comment=b"taken at home", icc_profile=b"profile of a camera"
+    )
+    e = toy_explainer().explain(tmp_path / "a.jpg", noisy(2))
+    shots = [picture(a["src"]) for a in check(e.to_html()).of_class("shot")]
+    assert not any({"comment", "icc_profile", "exif"} & set(s.info) for s in shots)
+
+
+def test_a_region_stays_light_and_the_rest_becomes_dark() -> None:
+    region = np.zeros((8, 4), np.float32)
+    region[:4] = 1
+    layer = picture(region_layer(region, plain(9, size=(64, 128)))).convert("LA")
+    assert layer.size == (128, 256)
+    alpha = np.asarray(layer)[..., 1]
+    assert (alpha[:100] == 0).mean() > 0.95 and (alpha[150:] > 180).all()
+    lightness = np.asarray(layer)[..., 0]
+    assert (lightness[100:135] == 255).any(1).sum() >= 1  # a line around it

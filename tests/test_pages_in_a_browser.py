@@ -1,0 +1,186 @@
+"""Pages in a real Chromium: pointer, keyboard, finger, two widths, print, and not one request.
+
+Needs the package ``playwright`` and a Chromium (``apt-get install chromium``), found on the PATH or named by
+``CHROMIUM``; skipped where either is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_explanations import market_explanation
+from toy_interpreter import noisy, toy_explainer
+
+from torchreid_amd.explanation.report.text import number
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+if not CHROMIUM:
+    pytest.skip("no Chromium: apt-get install chromium, or name one by CHROMIUM", allow_module_level=True)
+
+WIDTHS = {"wide": (1440, 900), "narrow": (360, 720)}
+EVIL = "<img src=x onerror=alert(1)>.jpg"
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        except sync_api.Error as error:
+            pytest.skip(f"{CHROMIUM} does not start: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Opens what has a page; by the end nothing may have been requested, printed or asked."""
+    contexts: list[Any] = []
+    troubles: list[str] = []
+    file = tmp_path / "page.html"
+
+    def asked(request: Any) -> None:
+        if request.url != file.as_uri() and not request.url.startswith("data:image/"):
+            troubles.append(request.url)
+
+    def open_page(written: Any, width: str = "wide", **options: Any) -> Any:
+        written.save_html(file)
+        size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
+        contexts.append(browser.new_context(viewport=size, has_touch=width == "narrow", **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.on("request", asked)
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def seen(page: Any) -> list[str]:
+    """Ids of the layers that are shown."""
+    found: list[str] = page.eval_on_selector_all(".layer:not([hidden])", "all => all.map(layer => layer.id)")
+    return found
+
+
+def ranking() -> Any:
+    same = [True, False, None, False, True]
+    return toy_explainer().explain_ranking(noisy(0), [noisy(s) for s in range(1, 6)], topk=4, same=same)
+
+
+@pytest.mark.parametrize("width", list(WIDTHS))
+@pytest.mark.parametrize("make", [market_explanation, ranking])
+def test_nothing_is_wider_than_the_window(visit: Open, width: str, make: Callable[[], Any]) -> None:
+    page = visit(make(), width)
+    page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
+    assert page.locator(".shot").first.evaluate("image => image.naturalWidth") > 0
+
+
+def test_pointing_at_a_row_shows_where_it_is_and_no_longer(visit: Open) -> None:
+    e = market_explanation()
+    page = visit(e)
+    assert seen(page) == []  # photographs in colour
+    page.hover("#row-2")
+    k = e.order()[1]
+    assert seen(page) == [f"A-map-{k}", f"B-map-{k}"]
+    assert page.inner_text("#shown") == f"{e.schema.say(e.attributes[k])}: 6.4 %"  # 9 · 25 / 351 of 10
+    assert page.locator(".bar .on").get_attribute("data-row") == "row-2"
+    page.mouse.move(5, 5)
+    assert seen(page) == []
+    page.hover(".bar [data-row=row-1]")
+    assert seen(page) == [f"A-map-{e.order()[0]}", f"B-map-{e.order()[0]}"]
+
+
+def test_the_keyboard_reaches_everything(visit: Open) -> None:
+    e = market_explanation()
+    first, second = (f"A-map-{k}" for k in e.order()[:2])
+    page = visit(e)
+    page.keyboard.press("Tab")
+    assert first in seen(page)
+    page.keyboard.press("ArrowDown")
+    assert second in seen(page) and page.evaluate("document.activeElement.id") == "row-2"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#row-1", "aria-pressed") == "true"
+    page.evaluate("document.activeElement.blur()")
+    assert first in seen(page)  # it stays
+    page.keyboard.press("Escape")
+    assert seen(page) == [] and page.get_attribute("#row-1", "aria-pressed") == "false"
+    page.focus("summary")
+    page.keyboard.press("Enter")
+    assert page.is_visible(".head table")
+
+
+def test_a_finger_chooses_and_takes_back(visit: Open) -> None:
+    page = visit(market_explanation(), "narrow")
+    page.tap("#row-3")
+    assert len(seen(page)) == 2
+    box = page.locator(".stage").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 720  # the photographs stay in sight
+    page.tap("#row-4")
+    assert page.get_attribute("#row-3", "aria-pressed") == "false" and len(seen(page)) == 2
+    page.tap("#row-4")
+    page.tap("h1")
+    assert seen(page) == []
+
+
+def test_numbers_are_copied_as_they_are(visit: Open) -> None:
+    e = market_explanation(names=(EVIL, "b"))
+    page = visit(e, permissions=["clipboard-read", "clipboard-write"])
+    page.click(".numbers summary")
+    page.click("#copy")
+    page.wait_for_function("document.getElementById('copied').textContent === 'copied'")
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == e.to_dict()
+
+
+@pytest.mark.parametrize("name", [EVIL, "</title></style></textarea></script><script>alert(1)</script>"])
+def test_names_from_outside_are_harmless(visit: Open, name: str) -> None:
+    page = visit(market_explanation(names=("a/" + name, "b.jpg")))
+    assert page.query_selector("img[src=x]") is None and page.locator("script").count() == 1
+    assert page.locator("figcaption").first.get_attribute("title") == "a/" + name
+
+
+def test_why_one_is_above_another(visit: Open) -> None:
+    r = ranking()
+    page = visit(r)
+    page.select_option("#near", "2")
+    page.select_option("#far", "4")
+    apart = r[3].distance - r[1].distance
+    assert f"It is {number(apart)} nearer" in page.inner_text("#because")
+    said = page.locator("#differences .n").all_inner_texts()
+    assert sum(float(s.replace("−", "-")) for s in said) == pytest.approx(apart, rel=0.02)
+    assert page.locator(".card.chosen").evaluate_all("cards => cards.map(c => c.id)") == ["c2", "c4"]
+    page.click("#c3 .compare")
+    page.click("#c1 .compare")
+    assert [page.input_value("#near"), page.input_value("#far")] == ["1", "3"]
+    page.hover("#c1-row-1")
+    assert [layer.split("-map-")[0] for layer in seen(page)] == ["query", "c1"]
+
+
+def test_dark_and_light(visit: Open) -> None:
+    for scheme, low, high in (("dark", 0, 60), ("light", 230, 255)):
+        page = visit(market_explanation(), color_scheme=scheme)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert all(low <= int(v) <= high for v in ground.strip("rgb()").split(","))
+
+
+def test_everything_is_open_on_paper(visit: Open) -> None:
+    page = visit(market_explanation())
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.is_visible(".head table") and not page.is_visible(".numbers")
+    assert len(page.pdf()) > 10_000

@@ -1,0 +1,111 @@
+// Why one photograph is above another: the pieces of its distance less those of the other's.
+(() => {
+  const panel = document.getElementById('why');
+  if (!panel) return;
+  const MOST = 6;
+  const data = JSON.parse(document.getElementById('compared').textContent);
+  const near = document.getElementById('near');
+  const far = document.getElementById('far');
+  const because = document.getElementById('because');
+  const list = document.getElementById('differences');
+
+  function number(value) {
+    const digits = value ? Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))) : 0;
+    return (value > 0 ? '+' : '') + value.toFixed(Math.min(digits, 6)).replace('-', '−');
+  }
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function differences(a, b) {
+    const keys = new Set([...Object.keys(a.pieces), ...Object.keys(b.pieces)]);
+    const rows = [...keys].map((key) => ({
+      words: data.words[key], by: (b.pieces[key] || 0) - (a.pieces[key] || 0), named: !key.startsWith('/'),
+    }));
+    rows.sort((x, y) => Math.abs(y.by) - Math.abs(x.by));
+    return rows;
+  }
+
+  function compare() {
+    const a = data.cards[near.value - 1];
+    const b = data.cards[far.value - 1];
+    const apart = b.distance - a.distance;
+    const rows = differences(a, b);
+    const largest = Math.abs(rows[0].by) || 1;
+    const shown = rows.slice(0, MOST).filter((row) => Math.abs(row.by) >= 0.02 * largest);
+    const others = rows.filter((row) => !shown.includes(row));
+    const rest = others.reduce((sum, row) => sum + row.by, 0);
+    if (others.length && Math.abs(rest) >= 0.005 * largest) {
+      shown.push({ words: others.length === 1 ? others[0].words : others.length + ' others together', by: rest });
+    }
+    const reach = Math.max(...shown.map((row) => Math.abs(row.by))) || 1;
+    const main = rows.filter((row) => row.named && row.by > 0 && row.by >= 0.1 * largest).slice(0, 2);
+    because.textContent = apart === 0
+      ? 'Both are equally far from the query.'
+      : 'It is ' + number(apart).slice(1) + ' nearer to the query'
+        + (main.length ? ': the other one is farther above all in ' + main.map((row) => row.words).join(' and ') : '')
+        + '. The rows add up to that.';
+    list.replaceChildren(...shown.map((row) => {
+      const item = element('li');
+      const track = element('span', 'track');
+      const bar = element('b', row.by > 0 ? 'more' : 'less');
+      const half = 50 * Math.abs(row.by) / reach;
+      bar.style.left = (row.by > 0 ? 50 : 50 - half) + '%';
+      bar.style.width = half + '%';
+      const zero = element('u');
+      zero.style.left = '50%';
+      track.append(zero, bar);
+      item.append(element('span', '', row.words), track, element('span', 'n', number(row.by)));
+      return item;
+    }));
+    for (const card of document.querySelectorAll('.card')) {
+      card.classList.toggle('chosen', [near.value, far.value].includes(card.id.slice(1)));
+    }
+  }
+
+  // the nearer one is always asked about first
+  function choose(one, other) {
+    near.value = Math.min(one, other);
+    far.value = Math.max(one, other);
+    compare();
+  }
+
+  data.cards.forEach((card, n) => {
+    for (const select of [near, far]) {
+      const option = element('option', '', 'rank ' + (n + 1));
+      option.value = n + 1;
+      select.append(option);
+    }
+  });
+  let first = null;
+  for (const button of document.querySelectorAll('.compare')) {
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      const rank = Number(button.dataset.rank);
+      if (first === null || first === rank) {
+        first = first === rank ? null : rank;
+        for (const other of document.querySelectorAll('.compare')) {
+          other.textContent = first === null || other === button ? 'compare' : 'with ' + first;
+        }
+        button.setAttribute('aria-pressed', String(first !== null));
+      } else {
+        choose(first, rank);
+        first = null;
+        for (const other of document.querySelectorAll('.compare')) {
+          other.textContent = 'compare';
+          other.setAttribute('aria-pressed', 'false');
+        }
+        panel.scrollIntoView({ block: 'nearest' });
+      }
+    });
+  }
+  for (const select of [near, far]) {
+    select.addEventListener('change', () => choose(Number(near.value), Number(far.value)));
+  }
+  panel.hidden = false;
+  choose(1, 2);
+})();
