@@ -71,6 +71,64 @@ def test_mat_of_a_single_identity(tmp_path: Path) -> None:
     assert read_mat(path, dukemtmcreid(), "test").keys == (7139,)
 
 
+def recoded(path: Path, code: dict[int, float], only: str = "", split: str = "") -> Path:
+    """:func:`market_mat` with other values, in one field or one split alone where it is named."""
+    schema = market1501()
+    people = {
+        "train": {"0002": ["hat", "upred"], "0007": []},
+        "test": {"0001": ["backpack"], "0003": ["hat"]},
+    }
+    splits: dict[str, dict[str, Any]] = {}
+    for part, rows in people.items():
+        fields: dict[str, Any] = {"image_index": np.array(list(rows), dtype=object)}
+        for name in schema.attributes:
+            values = [row[name] for row in codes(schema, rows).values()]
+            changed = (not only or name == only) and (not split or part == split)
+            fields[name] = np.array([code[v] if changed else v for v in values])
+        splits[part] = fields
+    scipy.io.savemat(path, {"market_attribute": splits})
+    return path
+
+
+@pytest.mark.parametrize("code", [{1: 0, 2: 1}, {1: -1, 2: 1}, {1: False, 2: True}, {1: 1.0, 2: 2.0}])
+def test_a_recoded_mat_that_agrees_in_itself_is_read(tmp_path: Path, code: dict[int, float]) -> None:
+    table = read_mat(recoded(tmp_path / "m.mat", code), market1501(), "train")
+    hat, backpack = (table.schema.index(name) for name in ("hat", "backpack"))
+    assert table.labels([2, 7])[:, hat].tolist() == [1, 0]
+    assert table.labels([2, 7])[:, backpack].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("code", "only", "split", "said"),
+    [
+        ({1: 0, 2: 1}, "hat", "", "field hat holds 0, 1, the rest of the file 1 and 2"),
+        ({1: 0, 2: 2}, "hat", "", "field hat holds 0, 2, the rest of the file 1 and 2"),
+        ({1: 0, 2: 1}, "", "test", "test holds 0, 1, the rest of the file 1 and 2"),
+        ({1: -1, 2: 1}, "hat", "", "holds -1, 1, 2 (field hat)"),
+        ({1: 1, 2: 3}, "", "", "holds 1, 3 (field "),
+        ({1: 0, 2: 2}, "", "", "holds 0, 2;"),
+        ({1: 1, 2: 1}, "", "", "holds 1;"),
+        ({1: 0, 2: 255}, "", "", "holds 0, 255 (field "),
+        ({1: float("nan"), 2: float("nan")}, "", "", "holds no number"),
+    ],
+)
+def test_a_code_that_cannot_be_meant(
+    tmp_path: Path, code: dict[int, float], only: str, split: str, said: str
+) -> None:
+    path = recoded(tmp_path / "m.mat", code, only, split)
+    for part in ("train", "test"):
+        assert said in refused(path, market1501(), part, reader=read_mat)
+
+
+def test_an_hdf5_table_of_plus_and_minus_one(tmp_path: Path) -> None:
+    path = write_h5(tmp_path / "t.h5", attributes=["hat", "red"], pid=[2, 7], labels=[[1, -1], [-1, 1]])
+    assert "not a single 0" in refused(path)
+    write_h5(path, attributes=["hat", "red"], pid=[2, 7], labels=[[1, -1], [0, 1]])
+    assert read_table(path).matrix.tolist() == [[1, -1], [0, 1]]
+    write_h5(path, attributes=["hat", "red"], pid=[2, 7], labels=[[1, 1], [1, 1]])
+    assert (read_table(path).matrix == 1).all()
+
+
 @pytest.mark.parametrize("keep", [0, 10, 200, 0.5, 0.98])
 def test_truncated_mat(tmp_path: Path, keep: float) -> None:
     path = market_mat(tmp_path / "market_attribute.mat")

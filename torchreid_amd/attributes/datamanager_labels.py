@@ -14,6 +14,7 @@ from torchreid_amd.attributes.configured import (
     source_of,
     splits_of,
 )
+from torchreid_amd.attributes.identity import Splits
 from torchreid_amd.attributes.labels import LabelSource, SourceLabels
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.table_file import read_table
@@ -36,17 +37,29 @@ class ManagerLabels:
 
     def __init__(self, cfg: Any, schema: AttributeSchema | None = None) -> None:
         self.cfg = cfg
-        self._checked: set[str] = set()
+        self._splits: dict[str, Splits] = {}
         sources = [self._source(name, "all" if cfg.data.combineall else "train") for name in cfg.data.sources]
         self.sources = SourceLabels(sources, schema)
         self.schema = self.sources.schema
         self._test: dict[str, LabelSource | None] = {}
+        line = _one_sided(self.schema, self._train_rows())
+        if line:
+            print(line)
         for name in cfg.data.targets:  # whatever is wrong with them is said before training
             self.test(name, [])
 
     def train(self, batch: dict[str, Any]) -> np.ndarray:
         """Labels (B, M) of a training batch of torchreid (``impath`` and ``dsetid``)."""
         return self.sources.labels(batch["impath"], batch["dsetid"])
+
+    def _train_rows(self) -> np.ndarray:
+        """The label rows of the training photographs (…, M), each once."""
+        rows = []
+        for source in self.sources.sources:
+            splits = self._splits[source.name]
+            names = splits if self.cfg.data.combineall else ("training",)
+            rows.append(source.labels_once([item[0] for name in names for item in splits[name]]))
+        return np.concatenate(rows)
 
     def rates(self, items: Sequence[tuple[str, int, int, int]]) -> np.ndarray:
         """Share of "yes" among the known labels of the training identities (M,): the image-free prior.
@@ -77,11 +90,30 @@ class ManagerLabels:
 
     def _source(self, name: str, split: str) -> LabelSource:
         source = source_of(self.cfg, name, split)
-        if name not in self._checked:
-            self._checked.add(name)
-            for line in source.check_splits(splits_of(self.cfg, name), not shares_table(self.cfg)):
+        if name not in self._splits:
+            self._splits[name] = splits_of(self.cfg, name)
+            for line in source.check_splits(self._splits[name], not shares_table(self.cfg)):
                 print(line)
         return source
+
+
+def _one_sided(schema: AttributeSchema, rows: np.ndarray) -> str:
+    """One line that names the attributes that nobody or everybody has in rows (N, M), '' if none."""
+    yes, no = (rows == 1).any(0), (rows == 0).any(0)
+    said = []
+    sides = (
+        ("nobody has", no & ~yes),
+        ("everybody has", yes & ~no),
+        ("nobody's label is known of", ~yes & ~no),
+    )
+    for who, found in sides:
+        names = [schema.attributes[k] for k in np.flatnonzero(found)]
+        if names:
+            more = f", … ({len(names)} in all)" if len(names) > 5 else ""
+            said.append(f"{who} {', '.join(names[:5])}{more}")
+    if not said or len(rows) < 2:
+        return ""
+    return f"Warning: in the training labels {'; '.join(said)}; nothing can be learnt of that"
 
 
 def schema_of(cfg: Any) -> AttributeSchema:

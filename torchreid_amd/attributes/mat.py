@@ -5,8 +5,9 @@ Recognition 2019. Each file is one struct with ``train`` and ``test``; each of t
 of arrays, one entry an identity, plus ``image_index``, the identities as strings. The order of
 the fields differs between ``train`` and ``test``, so they are read by name.
 
-1 means no and 2 means yes; anything else (DukeMTMC-reID's ``top`` is 0 for two training
-identities) means nobody can tell and becomes unknown.
+1 means no and 2 means yes; 0 (DukeMTMC-reID's ``top`` for two training identities) means nobody can
+tell and becomes unknown, and so does NaN. A file that was recoded to 0 and 1, or to −1 and 1, is read
+as such if the whole file agrees; any other code is refused.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def read_mat(path: str | os.PathLike[str], schema: AttributeSchema, split: str) 
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}; expected 'train' or 'test'")
     file = Path(path)
-    fields = _fields(_struct(file), split, file)
+    struct = _struct(file)
+    fields = _fields(struct, split, file)
     missing = [name for name in (_INDEX, *schema.attributes) if name not in fields]
     if missing:
         raise InputError(
@@ -53,16 +55,61 @@ def read_mat(path: str | os.PathLike[str], schema: AttributeSchema, split: str) 
         )
     pids = [_pid(text, split, file) for text in np.atleast_1d(fields[_INDEX])]
     labels = np.full((len(pids), len(schema)), UNKNOWN, np.int8)
-    for column, name in enumerate(schema.attributes):
+    for name in schema.attributes:
         values = np.atleast_1d(fields[name])
-        if values.shape != (len(pids),) or not np.issubdtype(values.dtype, np.number):
+        if values.shape != (len(pids),) or not _is_numeric(values):
             raise InputError(
                 f"{str(file)!r}, {split}: field {name} has shape {values.shape} and type {values.dtype}; "
                 f"expected {len(pids)} numbers, one for each identity of {_INDEX}"
             )
-        labels[values == 1, column] = 0
-        labels[values == 2, column] = 1
+    no, yes = _code(struct, schema, file)
+    for column, name in enumerate(schema.attributes):
+        values = np.atleast_1d(fields[name])
+        labels[values == no, column] = 0
+        labels[values == yes, column] = 1
     return AttributeTable(schema, pids, labels, "pid", f"{file} ({split})")
+
+
+def _code(struct: Any, schema: AttributeSchema, file: Path) -> tuple[int, int]:
+    """Which values mean no and yes in all of a file.
+
+    Raises:
+        InputError: no code that the whole file agrees on.
+    """
+    held = {
+        (split, name): {float(v) for v in np.unique(np.atleast_1d(values)) if v == v}
+        for split in SPLITS
+        for name, values in _fields(struct, split, file).items()
+        if name in schema.attributes and _is_numeric(np.asarray(values))
+    }
+    whole = set[float]().union(*held.values())
+    codes = {(1, 2): whole <= {0, 1, 2} and {1, 2} <= whole, (0, 1): whole == {0, 1}}
+    codes[-1, 1] = whole <= {-1, 0, 1} and {-1, 1} <= whole
+    code = next((pair for pair, fits in codes.items() if fits), None)
+    help_ = (
+        "expected 1 no, 2 yes and 0 unknown in all fields; see how it was made, or give a table of your own"
+    )
+    if code is None:
+        odd = next((name for (_, name), v in held.items() if not v <= {0, 1, 2}), "")
+        where = f" (field {odd})" if odd else ""
+        raise InputError(f"{str(file)!r} holds {_said(whole) or 'no number'}{where}; {help_}")
+    if code == (1, 2):
+        parts = {s: set[float]().union(*(v for (of, _), v in held.items() if of == s)) for s in SPLITS}
+        parts |= {f"field {n}": held.get(("train", n), set()) | held.get(("test", n), set()) for _, n in held}
+        mixed = next((part for part, v in parts.items() if 0 in v and len(v) == 2), "")
+        if mixed:
+            raise InputError(
+                f"{str(file)!r}: {mixed} holds {_said(parts[mixed])}, the rest of the file 1 and 2; {help_}"
+            )
+    return code
+
+
+def _is_numeric(values: np.ndarray) -> bool:
+    return bool(np.issubdtype(values.dtype, np.number) or values.dtype == bool)
+
+
+def _said(values: set[float]) -> str:
+    return ", ".join(f"{value:g}" for value in sorted(values)[:6])
 
 
 def _struct(file: Path) -> Any:

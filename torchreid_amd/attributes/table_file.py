@@ -212,6 +212,11 @@ def _read_hdf5(file: Path) -> _Rows:
         raise
     except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{str(file)!r} cannot be read as HDF5 ({' '.join(str(error).split())})") from None
+    if labels.size and np.isin(labels, (1, -1)).all() and (labels == -1).any():
+        raise InputError(
+            f'{str(file)!r} holds 1 and -1 and not a single 0, so nobody would have a "no"; expected 1 yes, '
+            "0 no, -1 unknown: write 0 where -1 means no"
+        )
     return _Rows(
         _by(by, str(file)), names, keys.tolist() if by == "pid" else [_text(k) for k in keys], labels
     )
