@@ -6,6 +6,8 @@ from typing import Any
 
 from yacs.config import CfgNode
 
+from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
+
 
 def get_default_config() -> CfgNode:
     """A new configuration with every default.
@@ -33,8 +35,8 @@ def get_default_config() -> CfgNode:
                 "combineall": False,  # train on query and gallery too
                 "transforms": ["random_flip"],  # augmentations
                 "k_tfm": 1,  # augmented copies of each image
-                "norm_mean": [0.485, 0.456, 0.406],  # per channel, ImageNet's
-                "norm_std": [0.229, 0.224, 0.225],  # per channel, ImageNet's
+                "norm_mean": list(IMAGENET_MEAN),  # per channel
+                "norm_std": list(IMAGENET_STD),  # per channel
                 "save_dir": "log",  # run folder
                 "load_train_targets": False,  # also load the training part of the targets
             },

@@ -24,6 +24,9 @@ from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  #: of the channels, in [0, 1]; torchreid normalises by it
+IMAGENET_STD = (0.229, 0.224, 0.225)  #: their standard deviations
+
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.generic]"
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")

@@ -39,9 +39,8 @@ Engine: Any = _torchreid.engine.Engine
 
 
 def interpreter_of(model: nn.Module) -> Interpreter | None:
-    """The interpreter inside a model, through ``DataParallel`` and ``amd_*`` models; else None."""
-    while isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        model = model.module
+    """The interpreter inside a model, wrapped or one of the ``amd_*`` models; else None."""
+    model = host.unwrap(model)
     if isinstance(model, InterpretedModel):
         return model.interpreter
     return model if isinstance(model, Interpreter) else None

@@ -19,7 +19,15 @@ from torch import Tensor
 
 from torchreid_amd.attributes.schema import UNKNOWN, Labels, read_labels
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.images import ImageLike, image_name, list_images, read_image, to_tensor
+from torchreid_amd.core.images import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    ImageLike,
+    image_name,
+    list_images,
+    read_image,
+    to_tensor,
+)
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.ranking import same_person
 from torchreid_amd.interpreter.decomposer import Decomposer
@@ -29,8 +37,6 @@ from torchreid_amd.interpreter.run_folder import load_run
 
 __all__ = ["Explainer", "Explanation", "Ranking"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 GivenLabels = Sequence[int] | Mapping[str, int] | NDArray[Any] | Tensor | None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema, Labels
 from torchreid_amd.interpreter.maps import Floats, resize_maps
 
@@ -86,9 +87,8 @@ class ExplainedPair:
         """(M,): 1 where the two persons differ, 0 where they agree, −1 where a label is unknown."""
         if self.labels is None:
             return np.full(len(self.schema), UNKNOWN, dtype=np.int8)
-        a, b = self.labels
-        known = (a != UNKNOWN) & (b != UNKNOWN)
-        return np.where(known, a != b, UNKNOWN).astype(np.int8)
+        exclusive, known = pair_labels(*self.labels)
+        return np.where(known, exclusive, UNKNOWN).astype(np.int8)
 
     def order(self) -> list[int]:
         """Positions of the attributes by share, largest first; equal shares keep the schema's order."""

@@ -23,6 +23,7 @@ from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
+from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
 from torchreid_amd.targets.weights import fingerprint, load_weights, read_state_dict
 
@@ -84,8 +85,8 @@ def save_run(
     loss: str = "softmax",
     weights: str | os.PathLike[str] = "",
     size: Sequence[int] = (256, 128),
-    norm_mean: Sequence[float] = (0.485, 0.456, 0.406),
-    norm_std: Sequence[float] = (0.229, 0.224, 0.225),
+    norm_mean: Sequence[float] = IMAGENET_MEAN,
+    norm_std: Sequence[float] = IMAGENET_STD,
     config: Mapping[str, Any] | None = None,
     scores: Mapping[str, Any] | None = None,
     command: str = "",

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from torchreid_amd.attributes.exclusive import ALL_COMMON_CEILING, pair_labels
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import register_loss
 from torchreid_amd.losses.pairs import at_least_single, pair_mean
 
-ALL_COMMON_CEILING = 2.0  #: N = 0: no share above this many times the uniform one
 ALL_EXCLUSIVE_FLOOR = 0.70  #: N = M: no share below this much of the uniform one
 _TINY = 1e-12
 
@@ -63,8 +63,7 @@ def attribute_prior(
         InputError: shapes that do not fit, alpha ≤ 0, negative theta, or a group member outside 0…M−1.
     """
     _check(shares, labels_i, labels_j, alpha, theta)
-    known = (labels_i >= 0) & (labels_j >= 0)
-    exclusive = known & (labels_i != labels_j)
+    exclusive, known = pair_labels(labels_i, labels_j)
     common = known & ~exclusive
     p = _known_shares(at_least_single(shares), known)
     count = known.sum(-1)

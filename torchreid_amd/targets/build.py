@@ -23,7 +23,8 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
     be given.
 
     Args:
-        model: a ReID model, possibly wrapped (see :func:`unwrap`), or a name of torchreid's factory.
+        model: a ReID model, possibly wrapped (see :func:`torchreid_amd.core.host.unwrap`), or a name of
+            torchreid's factory.
         name: the name the model was built by.
         **kwargs: for a model given by name: ``num_classes``, ``loss``, ``pretrained``, ``use_gpu``.
 

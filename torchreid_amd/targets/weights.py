@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
-from torchreid_amd.core.host import model_name
+from torchreid_amd.core.host import model_name, unwrap
 from torchreid_amd.core.safe_load import MODEL_ZOO, read_checkpoint
 from torchreid_amd.targets.model_zoo import where_to_get
 
@@ -101,7 +101,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
     interpreter grafted on the model (``interpreter.*``), when the file knows nothing of it.
 
     Args:
-        model: a model, bare or in ``DataParallel``.
+        model: a model, possibly wrapped; see :func:`torchreid_amd.core.host.unwrap`.
         path: see :func:`read_state_dict`.
         quiet: do not print the line.
 
@@ -111,8 +111,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
     Raises:
         InputError: the file cannot be read, or does not fit the model.
     """
-    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        model = model.module
+    model = unwrap(model)
     if not Path(path).expanduser().exists():
         raise InputError(_where_else(model, str(path)))
     given, expected = read_state_dict(path), model.state_dict()
@@ -165,12 +164,12 @@ def fingerprint(weights: nn.Module | Mapping[str, Tensor]) -> str:
     loaded from a half-precision file is that of its single-precision copy.
 
     Args:
-        weights: a model (bare or in ``DataParallel``) or its state dict.
+        weights: a model, possibly wrapped, or its state dict.
 
     Returns:
         64 hexadecimal digits.
     """
-    state = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    state = unwrap(weights).state_dict() if isinstance(weights, nn.Module) else weights
     named = {key.removeprefix("module."): value for key, value in state.items()}
     digest = hashlib.sha256()
     for key in sorted(named):

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.evaluation.data.ground_truth import Change
 from torchreid_amd.evaluation.statistics import (
@@ -41,7 +42,7 @@ def changes_of(schema: AttributeSchema, labels_i: Sequence[int], labels_j: Seque
         schema: of the M attributes.
         labels_i, labels_j: (M,) 1 yes, 0 no, −1 unknown (left out).
     """
-    exclusive = [a >= 0 and b >= 0 and a != b for a, b in zip(list(labels_i), list(labels_j), strict=True)]
+    exclusive, _ = pair_labels(np.asarray(labels_i), np.asarray(labels_j))
     grouped = {k for group in schema.group_indices() for k in group}
     found = [
         Change(name, (k,), name, int(labels_j[k]))

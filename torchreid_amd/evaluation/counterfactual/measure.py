@@ -18,16 +18,6 @@ from torchreid_amd.interpreter.decomposer import Eye
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.maps import at_size, mask_at_size
 
-PREDICTORS = {
-    "interpreter": "contribution",
-    "count": "attributes in the group",
-    "area": "area of the region",
-    "regression": "linear regression",
-    "occlusion": "occlusion of the region",
-    "Grad-CAM": "Grad-CAM in the region",
-    "LayerCAM": "LayerCAM in the region",
-}
-
 
 def measure_effects(
     eye: Eye,

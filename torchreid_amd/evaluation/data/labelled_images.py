@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from torchreid_amd.attributes.exclusive import pair_labels
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -60,8 +62,7 @@ def sample_pairs(
     for _ in range(4 * count // max(1, len(query)) + 4):
         for i in rng.permutation(len(query)).tolist():
             j = int(rng.integers(len(gallery)))
-            a, b = query.labels[i], gallery.labels[j]
-            apart = int(((a >= 0) & (b >= 0) & (a != b)).sum())
+            apart = int(pair_labels(query.labels[i], gallery.labels[j])[0].sum())
             if query.pids[i] != gallery.pids[j] and apart >= changes:
                 found.append((i, j))
             if len(found) == count:

@@ -23,7 +23,6 @@ from torchreid_amd.interpreter.distances import Distance, get_distance
 from torchreid_amd.interpreter.maps import at_size
 
 STEPS = 9  #: points of a curve, both ends included
-ORDERS = {"interpreter": "attribute-weighted map", "activation": "activation map", "random": "random order"}
 DIRECTIONS = ("removing", "inserting")
 
 Curves = dict[tuple[str, str, str], "CurveMean"]  # order, imputation, direction

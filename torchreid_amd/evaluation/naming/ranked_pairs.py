@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from torchreid_amd.attributes.exclusive import pair_labels
+from torchreid_amd.attributes.exclusive import ALL_COMMON_CEILING, pair_labels
 from torchreid_amd.core.errors import InputError
-
-ALL_COMMON_CEILING = 2.0  #: N = 0: shares above this many times the uniform one are errors
 
 
 @dataclass(frozen=True)

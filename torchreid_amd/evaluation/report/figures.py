@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from torchreid_amd.evaluation.baselines.titles import ORDERS
 from torchreid_amd.explanation.report.layout import COLOURS, FAINT, INK, Sheet, save_figure
 
 UNSEEN = "#c9ced3"  # behind the cells of the confusion matrix
 GROUPED = "#2e8b57"  # points of groups of attributes in the calibration plot
 CELL = 0.24  # inches of a cell of the confusion matrix
 LINES = {"interpreter": COLOURS[1], "activation": COLOURS[0], "random": COLOURS[-1]}
-WORDS = {"interpreter": "attribute-weighted map", "activation": "activation map", "random": "random order"}
 
 
 def save_score_figures(
@@ -145,7 +145,7 @@ def draw_curves(removal: Mapping[str, Any]) -> Figure:
                 values = np.array([np.nan if v is None else v for v in found["curve"]], dtype=float)
                 share = np.linspace(0, 1, len(values))
                 area = f" {found['area']:.2f}" if found["area"] is not None else ""
-                axes.plot(share, values, color=LINES[order], linewidth=1.6, label=WORDS[order] + area)
+                axes.plot(share, values, color=LINES[order], linewidth=1.6, label=ORDERS[order] + area)
             good = "low" if row == 0 else "high"
             axes.set_title(f"{direction}, {imputation} ({good} is good)", fontsize=9, color=INK, pad=4)
             _plain(axes, f"share of pixels {'removed' if row == 0 else 'inserted'}", "")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.evaluation.report.tables import TITLES, cell
+from torchreid_amd.evaluation.baselines.titles import TITLES
+from torchreid_amd.evaluation.report.tables import cell
 from torchreid_amd.interpreter.run_folder import read_run
 
 _AVERAGE = "average map"  #: depends on the interpreter, so it stands in its column

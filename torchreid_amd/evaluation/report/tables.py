@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from torchreid_amd.evaluation.baselines.titles import ORDERS, TITLES
 from torchreid_amd.evaluation.pairs.record import DecompositionScores
 
 _ADDS_UP = {"rank-1": "rank-1", "mAP": "mAP", "mINP": "mINP", "rank_correlation": "rank corr."}
@@ -20,10 +21,9 @@ _RETRIEVALS |= {"gain_as_fitted": "gain, had λ been 1"}
 _PLACED = {"pointing": "pointing", "relevance_mass": "mass inside", "rank_accuracy": "rank accuracy"}
 _EFFECTS = {"spearman": "Spearman", "largest": "largest %", "signs": "signs %", "slope": "slope", "r2": "R²"}
 _SANE = ("score", "chance", "")
-TITLES = {"interpreter": "interpreter", "probe": "linear probes", "prior": "image-free prior"}
-TITLES |= {"random": "random order", "count": "attributes in the group", "area": "area of the region"}
-TITLES |= {"regression": "linear regression", "occlusion": "region occluded", "activation": "activation map"}
-TITLES |= {"average place": "average place in training", "average map": "its own average map"}
+_COLUMNS = {name: name for name in ("rank-1", "mAP", "mINP", "ADRE", "X-mAP_e", "X-mAP_c")}
+_COLUMNS |= {"exclusive_hit_rate": _NAMED["exclusive_hit_rate"]}
+_ROWS = ("target", "interpreter", "prior", "random")
 
 
 def report_table(record: Mapping[str, Any]) -> str:
@@ -159,8 +159,7 @@ def _removal(removal: Mapping[str, Any]) -> str:
             cells = [cell(found[order]["area"], found[order]["interval"], 2) for order in orders]
             rows.append((f"{direction}, {imputation}", cells))
     title = f"5. Removing (low is good) and inserting (high) pixels: area ({removal['pairs']} pairs)"
-    columns = {**TITLES, "interpreter": "attribute-weighted map"}
-    return grid(title, [columns.get(order, order) for order in orders], rows)
+    return grid(title, [ORDERS.get(order, order) for order in orders], rows)
 
 
 def _sane(sanity: Mapping[str, Any]) -> str:
@@ -210,25 +209,6 @@ def _reweighted(found: Mapping[str, Any]) -> str:
     return grid(title, list(_REWEIGHTED.values()), rows)
 
 
-_COLUMNS = {
-    "rank-1": "rank-1",
-    "mAP": "mAP",
-    "mINP": "mINP",
-    "ADRE": "ADRE",
-    "X-mAP_e": "X-mAP_e",
-    "X-mAP_c": "X-mAP_c",
-    "exclusive_hit_rate": "excl. hits",
-}
-
-
-_ROWS = {
-    "target": "target",
-    "interpreter": "interpreter",
-    "prior": "image-free prior",
-    "random": "random order",
-}
-
-
 def score_table(scores: DecompositionScores | Mapping[str, Any]) -> str:
     """A fixed-width table: target, interpreter, image-free prior and random order.
 
@@ -241,9 +221,9 @@ def score_table(scores: DecompositionScores | Mapping[str, Any]) -> str:
     if not isinstance(scores, DecompositionScores):
         scores = DecompositionScores.from_dict(scores)
     table = [["%", *_COLUMNS.values()]]
-    for row, title in _ROWS.items():
+    for row in _ROWS:
         values = getattr(scores, row)
-        table.append([title, *(_number(values.get(column)) for column in _COLUMNS)])
+        table.append([TITLES.get(row, row), *(_number(values.get(column)) for column in _COLUMNS)])
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     lines = []
     for title, *numbers in table:

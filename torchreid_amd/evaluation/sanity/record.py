@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from torchreid_amd.evaluation.baselines.titles import TITLES
 from torchreid_amd.evaluation.counterfactual.effect import EffectScores, PairEffect, score_effects
 from torchreid_amd.evaluation.counterfactual.record import effect_pairs
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
@@ -28,7 +29,7 @@ from torchreid_amd.interpreter.distances import get_distance
 
 QUERIES, GALLERY, IMAGES, PAIRS = 120, 240, 120, 60  #: sample sizes
 CHANCE = {
-    "X-mAP_e": "image-free prior",
+    "X-mAP_e": TITLES["prior"],
     "pointing": "area of the region, or the average map of the same interpreter",
     "spearman": "number of attributes in the group",
 }
