@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.evaluation.data.ground_truth import Change
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.target import AveragePoolTail, Target
 
@@ -68,17 +68,19 @@ class RandomHead(nn.Module):
         return torch.rand(len(features), 4, *SIZE)
 
 
-def _eye(head: nn.Module) -> Eye:
+def _decomposer(head: nn.Module) -> Decomposer:
     target = Target(_Stem(), nn.Identity(), AveragePoolTail(_Mean()), name="toy", size=SIZE)
-    return Eye(Interpreter(target, head, SCHEMA, "squared_euclidean", "sum"), SIZE, (0, 0, 0), (1, 1, 1))
+    return Decomposer(
+        Interpreter(target, head, SCHEMA, "squared_euclidean", "sum"), SIZE, (0, 0, 0), (1, 1, 1)
+    )
 
 
-def perfect_eye() -> Eye:
-    return _eye(PerfectHead())
+def perfect_decomposer() -> Decomposer:
+    return _decomposer(PerfectHead())
 
 
-def random_eye() -> Eye:
-    return _eye(RandomHead())
+def random_decomposer() -> Decomposer:
+    return _decomposer(RandomHead())
 
 
 def draw(labels: Sequence[int]) -> NDArray[np.uint8]:

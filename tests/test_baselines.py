@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from region_toy import SCHEMA, SIZE, ToyTruth, perfect_eye, toy_people
+from region_toy import SCHEMA, SIZE, ToyTruth, perfect_decomposer, toy_people
 from torch import Tensor, nn
 
 from torchreid_amd.evaluation.baselines.class_activation import distance_activations
@@ -32,7 +32,7 @@ HAT, SHIRT, BAG = 200 / 255, 120 / 255, 60 / 255
 
 def predictions(folder: Path, regression: AttributeRegression | None = None) -> dict[str, dict[str, float]]:
     people = toy_people(2, 0, folder)
-    (effect,) = measure_effects(perfect_eye(), people, people, [(0, 1)], ToyTruth(people), regression)
+    (effect,) = measure_effects(perfect_decomposer(), people, people, [(0, 1)], ToyTruth(people), regression)
     assert effect.identity == 0
     return {name: dict(zip(effect.names, v, strict=True)) for name, v in effect.predicted.items()} | {
         "drops": dict(zip(effect.names, effect.drops, strict=True))
@@ -132,8 +132,8 @@ def before(body: nn.Module, pictures: Sequence[np.ndarray], folder: Path) -> Tes
         tuple(paths), np.arange(count), np.zeros(count, int), np.zeros((count, len(SCHEMA)), np.int8)
     )
     target = Target(nn.Identity(), body, AveragePoolTail(_Mean()), name="toy", size=SIZE)
-    eye = perfect_eye().of(Interpreter(target, _AsBright(), SCHEMA, "squared_euclidean", "sum"))
-    return Testbed(eye, photographs, photographs, photographs, torch.zeros(count, 3), _UpperHalf())
+    decomposer = perfect_decomposer().of(Interpreter(target, _AsBright(), SCHEMA, "squared_euclidean", "sum"))
+    return Testbed(decomposer, photographs, photographs, photographs, torch.zeros(count, 3), _UpperHalf())
 
 
 class _EveryFourth(nn.Conv2d):
@@ -152,7 +152,7 @@ def test_the_activation_map_is_laid_where_its_cells_look(tmp_path: Path):
     red = np.zeros(SIZE, np.uint8)
     red[0] = 255
     testbed = before(_EveryFourth(), [red], tmp_path)
-    assert testbed.eye.interpreter.target.offset == pytest.approx((-0.375, -0.375))
+    assert testbed.decomposer.interpreter.target.offset == pytest.approx((-0.375, -0.375))
     found = localisation_scores(testbed, testbed.query)
     assert found["activation map"].percent()["relevance_mass"] == pytest.approx(100)
 
@@ -193,9 +193,9 @@ def test_activations_of_the_distance_are_summed_where_their_cells_look(tmp_path:
     people = toy_people(2, 0, tmp_path)
     truth = ToyTruth(people)
     target = Target(_EveryFourth(), nn.Identity(), AveragePoolTail(_Mean()), name="toy", size=SIZE)
-    eye = perfect_eye().of(Interpreter(target, _Ones(), SCHEMA, "squared_euclidean", "sum"))
-    (effect,) = measure_effects(eye, people, people, [(0, 1)], truth)
-    a, b = eye.read(people.paths).split(1)
+    decomposer = perfect_decomposer().of(Interpreter(target, _Ones(), SCHEMA, "squared_euclidean", "sum"))
+    (effect,) = measure_effects(decomposer, people, people, [(0, 1)], truth)
+    a, b = decomposer.read(people.paths).split(1)
     maps = distance_activations(target, a, b, get_distance("squared_euclidean"))
     regions = [truth.regions(path) for path in people.paths]
     for name, sides in maps.items():
@@ -218,7 +218,7 @@ def test_pixels_are_removed_where_the_activation_map_looks(tmp_path: Path):
     red = np.zeros(SIZE, np.uint8)
     red[4] = 255
     testbed = before(_EveryFourth(), [red, np.zeros(SIZE, np.uint8)], tmp_path)
-    curves = deletion_curves(testbed.eye, testbed.query, testbed.gallery, [(0, 1)])
+    curves = deletion_curves(testbed.decomposer, testbed.query, testbed.gallery, [(0, 1)])
     removing, inserting = (curves["activation", "mean", way].points for way in ("removing", "inserting"))
     assert removing[:2] == pytest.approx([1, 1 / 64])
     # everything taken: ⅛ in both rows of cells; then the red one back: (⅛ + 1) / 2 against ½

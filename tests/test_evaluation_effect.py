@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from region_toy import SCHEMA, ToyTruth, perfect_eye, random_eye, toy_people
+from region_toy import SCHEMA, ToyTruth, perfect_decomposer, random_decomposer, toy_people
 
 from torchreid_amd.evaluation.baselines.class_activation import distance_activations
 from torchreid_amd.evaluation.baselines.linear_probe import fit_regression
@@ -70,11 +70,11 @@ def test_equal_predictions_explain_nothing():
 def test_a_perfect_interpreter_predicts_everything_and_a_random_one_nothing(tmp_path: Path):
     people = toy_people(60, 0, tmp_path)
     pairs = sample_pairs(people, people, 80, seed=0)
-    perfect = score_effects(measure_effects(perfect_eye(), people, people, pairs, ToyTruth(people)))
+    perfect = score_effects(measure_effects(perfect_decomposer(), people, people, pairs, ToyTruth(people)))
     found = perfect["interpreter"].values()
     assert found["spearman"] == pytest.approx(1) and found["largest"] == 100 and found["signs"] == 100
     assert found["slope"] == pytest.approx(1, abs=1e-3) and found["r2"] == pytest.approx(1, abs=1e-4)
-    random = measure_effects(random_eye(), people, people, pairs, ToyTruth(people), baselines=False)
+    random = measure_effects(random_decomposer(), people, people, pairs, ToyTruth(people), baselines=False)
     low, high = score_effects(random)["interpreter"].intervals()["spearman"]
     assert low < 1 and high < 0.9
     assert set(perfect) == {"interpreter", "count", "area", "occlusion", "Grad-CAM", "LayerCAM"}
@@ -82,10 +82,10 @@ def test_a_perfect_interpreter_predicts_everything_and_a_random_one_nothing(tmp_
 
 def test_linear_regression_predicts_a_linear_toy(tmp_path: Path):
     people = toy_people(60, 0, tmp_path)
-    eye = perfect_eye()
-    regression = fit_regression(torch.from_numpy(people.labels), eye.embed_files(people.paths), 1e-6)
+    decomposer = perfect_decomposer()
+    regression = fit_regression(torch.from_numpy(people.labels), decomposer.embed_files(people.paths), 1e-6)
     pairs = sample_pairs(people, people, 40, seed=1)
-    effects = measure_effects(eye, people, people, pairs, ToyTruth(people), regression)
+    effects = measure_effects(decomposer, people, people, pairs, ToyTruth(people), regression)
     assert score_effects(effects)["regression"].values()["spearman"] > 0.9
 
 
@@ -100,9 +100,9 @@ def test_pairs_are_seeded_and_of_different_persons(tmp_path: Path):
 def test_activations_of_the_distance_by_hand():
     # squared distance of two embeddings e = mean of a map: gradient with respect to each cell of
     # channel c is 2 (e_c − e'_c) / cells
-    eye = perfect_eye()
+    decomposer = perfect_decomposer()
     a, b = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
-    target = eye.interpreter.target
+    target = decomposer.interpreter.target
     maps = distance_activations(target, a, b, get_distance("squared_euclidean"))
     f, g = (target.features(x)[1] for x in (a, b))
     gap = (f.mean((2, 3)) - g.mean((2, 3)))[0]

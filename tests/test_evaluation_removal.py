@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from literal_scores import side
-from region_toy import SCHEMA, perfect_eye, random_eye, toy_people
+from region_toy import SCHEMA, perfect_decomposer, random_decomposer, toy_people
 
 from torchreid_amd import create_interpreter
 from torchreid_amd.evaluation.data.labelled_images import sample_pairs
@@ -110,7 +110,7 @@ def test_a_curve_by_hand():
 
 def test_all_orders_imputations_and_directions_are_recorded(tmp_path: Path):
     people = toy_people(12, 0, tmp_path)
-    curves = deletion_curves(perfect_eye(), people, people, sample_pairs(people, people, 6, 0))
+    curves = deletion_curves(perfect_decomposer(), people, people, sample_pairs(people, people, 6, 0))
     record = curves_record(curves)
     for direction in ("removing", "inserting"):
         assert set(record[direction]) == {"mean", "blur", "noisy linear"}
@@ -136,7 +136,7 @@ def test_randomised_copies_leave_the_interpreter_as_it_was(build):
     assert not torch.allclose(other_target(images).embedding, before.embedding, rtol=0.1)
     assert torch.equal(other_head(images).embedding, before.embedding)
     assert other_head(images).maps.std() < 0.1 < before.maps.std()  # an untrained head's maps are flat
-    assert not with_randomised_head(perfect_eye().interpreter).training
+    assert not with_randomised_head(perfect_decomposer().interpreter).training
 
 
 def test_labels_and_attributes_are_exchanged():
@@ -161,10 +161,10 @@ def test_verdict():
 def test_stability_of_a_smooth_toy_and_of_a_random_one(tmp_path: Path):
     people = toy_people(12, 0, tmp_path)
     records = []
-    for eye in (perfect_eye(), random_eye()):
+    for decomposer in (perfect_decomposer(), random_decomposer()):
         stability = Stability()
         for i, j in sample_pairs(people, people, 8, 0, changes=2):
-            images = eye.read([people.paths[i], people.paths[j]])
-            stability.update(eye, images, int(people.pids[i]))
+            images = decomposer.read([people.paths[i], people.paths[j]])
+            stability.update(decomposer, images, int(people.pids[i]))
         records.append(stability.record()["values"])
     assert records[0]["moved"] < 5 < records[1]["moved"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from region_toy import SCHEMA, PerfectHead, ToyTruth, perfect_eye, random_eye, toy_people
+from region_toy import SCHEMA, PerfectHead, ToyTruth, perfect_decomposer, random_decomposer, toy_people
 
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
@@ -26,24 +26,24 @@ from torchreid_amd.evaluation.report.figures import save_score_figures
 from torchreid_amd.evaluation.report.markdown import compare_runs
 from torchreid_amd.evaluation.report.tables import cell, grid, report_table
 from torchreid_amd.evaluation.sanity.record import sanity_record
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import FORMAT
 
 
-def scene_of(eye: Eye, folder: Path) -> Testbed:
+def testbed_of(decomposer: Decomposer, folder: Path) -> Testbed:
     people = toy_people(60, 0, folder)
     query, gallery = people.part(range(0, 60, 2)), people.part(range(1, 60, 2))
-    return Testbed(eye, query, gallery, people, eye.embed_files(people.paths), ToyTruth(people))
+    return Testbed(decomposer, query, gallery, people, decomposer.embed_files(people.paths), ToyTruth(people))
 
 
 def record_of(testbed: Testbed) -> dict[str, Any]:
-    eye = testbed.eye
-    sides = decomposed(eye, testbed.query), decomposed(eye, testbed.gallery)
+    decomposer = testbed.decomposer
+    sides = decomposed(decomposer, testbed.query), decomposed(decomposer, testbed.gallery)
     rates = torch.from_numpy(testbed.train.labels.mean(0))
-    distance = get_distance(eye.interpreter.metric)
+    distance = get_distance(decomposer.interpreter.metric)
     names = SCHEMA.attributes
-    record = evaluate_decomposition(*sides, distance, eye.interpreter.form, names, rates).to_dict()
+    record = evaluate_decomposition(*sides, distance, decomposer.interpreter.form, names, rates).to_dict()
     record["place"] = localisation_record(testbed, 40)
     record["effect"] = counterfactual_record(effect_pairs(testbed, 30))
     record["removal"] = deletion_record(testbed, 4)
@@ -59,9 +59,9 @@ class MovedHead(PerfectHead):
 
 
 def test_places_are_scored_where_the_cells_of_maps_lie(tmp_path: Path):
-    testbed = scene_of(perfect_eye(), tmp_path)
-    moved = scene_of(perfect_eye(), tmp_path)
-    moved.eye.interpreter.head = head = MovedHead()
+    testbed = testbed_of(perfect_decomposer(), tmp_path)
+    moved = testbed_of(perfect_decomposer(), tmp_path)
+    moved.decomposer.interpreter.head = head = MovedHead()
     right, wrong = (localisation_scores(s, s.query)["interpreter"].percent() for s in (testbed, moved))
     head.offset = (-1.0, 0.0)
     found = localisation_scores(moved, moved.query)
@@ -74,13 +74,13 @@ def test_places_are_scored_where_the_cells_of_maps_lie(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def perfect(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return record_of(scene_of(perfect_eye(), tmp_path_factory.mktemp("perfect")))
+    return record_of(testbed_of(perfect_decomposer(), tmp_path_factory.mktemp("perfect")))
 
 
 @pytest.fixture(scope="module")
 def random(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     torch.manual_seed(1)
-    return record_of(scene_of(random_eye(), tmp_path_factory.mktemp("random")))
+    return record_of(testbed_of(random_decomposer(), tmp_path_factory.mktemp("random")))
 
 
 def test_a_perfect_interpreter_scores_hundred_everywhere(perfect: dict[str, Any]):
@@ -133,7 +133,7 @@ class AwayHead(PerfectHead):
 
 def test_people_who_never_differ_in_three_things_have_no_effects(tmp_path: Path):
     """Pairs with fewer changes are left out; where there are no others, the scores are None."""
-    testbed = scene_of(perfect_eye(), tmp_path)
+    testbed = toy_testbed(perfect_decomposer(), tmp_path)
     testbed.query.labels[:], testbed.gallery.labels[:] = [0, 1, 0, 0], [0, 0, 1, 0]
     record = counterfactual_record(effect_pairs(testbed, 10))
     assert (record["pairs"], record["changes"], record["by_change"]) == (0, 0, {})
@@ -157,11 +157,11 @@ def test_the_verdict_holds_scores_against_the_better_of_two_guesses(
     tmp_path: Path, head: torch.nn.Module, rates: list[float], better: str
 ):
     """Prior or random order for names, average map or area for places: whichever is the larger."""
-    testbed = scene_of(perfect_eye(), tmp_path)
-    testbed.eye.interpreter.head = head
+    testbed = toy_testbed(perfect_decomposer(), tmp_path)
+    testbed.decomposer.interpreter.head = head
     rows = sanity_record(testbed, torch.tensor(rates))["rows"]["trained"]
-    sides = decomposed(testbed.eye, testbed.query), decomposed(testbed.eye, testbed.gallery)
-    distance = get_distance(testbed.eye.interpreter.metric)
+    sides = decomposed(testbed.decomposer, testbed.query), decomposed(testbed.decomposer, testbed.gallery)
+    distance = get_distance(testbed.decomposer.interpreter.metric)
     scores = evaluate_decomposition(*sides, distance, "sum", rates=torch.tensor(rates))
     guesses = {"prior": scores.prior["X-mAP_e"], "random": scores.random["X-mAP_e"]}
     assert max(guesses, key=lambda name: guesses[name] or 0) == better

@@ -22,7 +22,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.explanation.explainer import Explainer, Explanation
 from torchreid_amd.explanation.ranking import same_person
 from torchreid_amd.interpreter.distances import get_distance
-from torchreid_amd.interpreter.maps import resize_maps
+from torchreid_amd.interpreter.maps import at_size
 
 
 def test_preprocess_is_torchreids_test_transform(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,9 +72,9 @@ def test_maps_at_the_size_of_each_photograph() -> None:
 
 def test_resizing_is_bilinear_between_cell_centres() -> None:
     # two cells 0 and 4 over four pixels: centres at ¼ and ¾, pixels at ⅛, ⅜, ⅝, ⅞
-    assert resize_maps(np.array([[[0.0, 4.0]]]), 1, 4)[0, 0] == pytest.approx([0, 1, 3, 4])
+    assert at_size(torch.tensor([[[0.0, 4.0]]]), (1, 4))[0, 0].tolist() == pytest.approx([0, 1, 3, 4])
     # four cells on one pixel: their mean, not one of them
-    assert resize_maps(np.array([[[0.0, 1.0], [2.0, 5.0]]]), 1, 1)[0, 0, 0] == pytest.approx(2.0)
+    assert at_size(torch.tensor([[[0.0, 1.0], [2.0, 5.0]]]), (1, 1)).item() == pytest.approx(2.0)
 
 
 def test_many_equals_one_at_a_time_in_order() -> None:

@@ -21,6 +21,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import datasets
 
 
+
 class LabelSource:
     """The labels of one data set.
 

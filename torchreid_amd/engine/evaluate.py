@@ -25,10 +25,9 @@ from torchreid_amd.evaluation.data.ground_truth import truth_of
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
 from torchreid_amd.evaluation.pairs.score_pairs import evaluate_decomposition
-from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, _labelled, _parts
+from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, labelled_attributes, questions
 from torchreid_amd.evaluation.report.tables import report_table
 from torchreid_amd.evaluation.reweighting import Reweighting, fit_reweighting
-from torchreid_amd.interpreter.decomposer import Eye
 from torchreid_amd.interpreter.distances import DISTANCES, get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
 
@@ -67,19 +66,18 @@ def evaluate(
     engine = ImageAMDEngine(build_datamanager(cfg), run.interpreter, None, None, cfg.use_gpu, cfg)
     engine.normalize_feature = cfg.test.normalize_feature
     engine.set_model_mode("eval")
-    eye = Eye(run.interpreter, run.size, run.norm_mean, run.norm_std)
-    fitted = cache(lambda: _fit_reweighting(engine, eye, settings))  # once, for all targets
+    fitted = cache(lambda: _fit_reweighting(engine, settings))  # once, for all targets
     scores = {}
     for name in engine.datamanager.test_loader:
         print(f"##### {name}: query and gallery are decomposed ...", flush=True)
-        scores[name] = _score(engine, eye, name, settings, fitted)
+        scores[name] = _score(engine, name, settings, fitted)
         print(f"\n{report_table(scores[name])}\n", flush=True)
     _write(Path(folder), run, scores, settings)
     return scores
 
 
 def _score(
-    engine: ImageAMDEngine, eye: Eye, name: str, settings: Settings, fitted: Callable[[], Reweighting]
+    engine: ImageAMDEngine, name: str, settings: Settings, fitted: Callable[[], Reweighting]
 ) -> dict[str, Any]:
     loaders = engine.datamanager.test_loader[name]
     query, gallery = (engine.decompose(name, loaders[side]) for side in ("query", "gallery"))
@@ -87,7 +85,7 @@ def _score(
         query, gallery = query.with_distractors_as_no(), gallery.with_distractors_as_no()
     train = _train_photographs(engine, settings)
     needs_train = not {"probe", "effect"} <= set(settings.skip) and (train.labels >= 0).any()
-    embedding = eye.embed_files(train.paths) if needs_train else torch.empty(0, 1)
+    embedding = engine.decomposer.embed_files(train.paths) if needs_train else torch.empty(0, 1)
     rankers = {}
     if "probe" not in settings.skip and needs_train:
         seen = functional.normalize(embedding) if engine.normalize_feature else embedding
@@ -108,21 +106,22 @@ def _score(
     ).to_dict()
     truth = truth_of(name, engine.model.attributes)
     photographs = [_test_photographs(engine, name, side) for side in ("query", "gallery")]
-    testbed = Testbed(eye, photographs[0], photographs[1], train, embedding, truth, settings.seed)
-    parts = _parts(testbed, settings, rates, (query, gallery), fitted)
-    for part, make in parts.items():
+    testbed = Testbed(
+        engine.decomposer, photographs[0], photographs[1], train, embedding, truth, settings.seed
+    )
+    for part, answer in questions(testbed, settings, rates, (query, gallery), fitted).items():
         print(f"{part} ...", flush=True)
-        record[part] = make()
+        record[part] = answer()
     if truth is None:
         record["no_truth"] = NO_TRUTH
-    record["labelled"] = _labelled(engine.model.attributes.attributes, query, gallery)
+    record["labelled"] = labelled_attributes(engine.model.attributes.attributes, query, gallery)
     return record
 
 
-def _fit_reweighting(engine: ImageAMDEngine, eye: Eye, settings: Settings) -> Reweighting:
-    train = decomposed(eye, _train_photographs(engine, settings), engine.normalize_feature)
-    interpreter = eye.interpreter
-    return fit_reweighting(train, get_distance(interpreter.metric), interpreter.form, device=eye.device)
+def _fit_reweighting(engine: ImageAMDEngine, settings: Settings) -> Reweighting:
+    train = decomposed(engine.decomposer, _train_photographs(engine, settings), engine.normalize_feature)
+    interpreter = engine.model
+    return fit_reweighting(train, get_distance(interpreter.metric), interpreter.form, device=engine.device)
 
 
 def _train_photographs(engine: ImageAMDEngine, settings: Settings) -> LabelledImages:

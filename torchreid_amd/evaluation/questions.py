@@ -20,7 +20,6 @@ from torchreid_amd.interpreter.distances import get_distance
 
 PARTS = ("probe", "place", "effect", "removal", "sanity", "reweight")
 
-
 NO_TRUTH = (
     "Right place and what would happen: not scored, the true regions of these photographs are not known "
     "(body-part priors are no ground truth)."
@@ -61,19 +60,30 @@ class Settings:
                 raise InputError(f"{name} is {getattr(self, name)}; give at least 1, or skip that part")
 
 
-def _labelled(names: Sequence[str], query: DecomposedImages, gallery: DecomposedImages) -> list[str]:
+def labelled_attributes(
+    names: Sequence[str], query: DecomposedImages, gallery: DecomposedImages
+) -> list[str]:
     """The attributes that are known of somebody on either side, by name: what the scores are of."""
     known = (query.known_labels >= 0).any(0) & (gallery.known_labels >= 0).any(0)
     return [name for name, there in zip(names, known.tolist(), strict=True) if there]
 
 
-def _parts(
+def questions(
     testbed: Testbed,
     settings: Settings,
     rates: torch.Tensor,
     sides: tuple[DecomposedImages, DecomposedImages],
     fitted: Callable[[], Reweighting],
 ) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What can be asked of these photographs and is not left out: each part's name and what answers it.
+
+    Args:
+        testbed: the interpreter before the photographs.
+        settings: how much to look at, and what to leave out.
+        rates: (M,) share of "yes" in training.
+        sides: query and gallery, decomposed.
+        fitted: gives the re-weighting, fitted on training identities.
+    """
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     if testbed.truth is not None:
         found["place"] = lambda: localisation_record(testbed, settings.images)
@@ -87,9 +97,9 @@ def _parts(
 def _reweighted(
     testbed: Testbed, sides: tuple[DecomposedImages, DecomposedImages], fitted: Callable[[], Reweighting]
 ) -> dict[str, Any]:
-    interpreter = testbed.eye.interpreter
+    interpreter = testbed.decomposer.interpreter
     distance, names = get_distance(interpreter.metric), interpreter.attributes.attributes
     try:
-        return reweighting_record(fitted(), *sides, distance, names, interpreter.form, testbed.eye.device)
+        return reweighting_record(fitted(), *sides, distance, names, interpreter.form, interpreter.device)
     except InputError as error:  # too few training identities; the other scores stand
         return {"not_scored": str(error)}

@@ -223,7 +223,7 @@ class Explainer:
                 called.append(name)
         rows = [position[_identity(s)] for s in sources]
         labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
-        whole = self._decomposer.decompose(images, called, batch_size)
+        whole = self._decomposer.decompose(self._decomposer.read(images), called, batch_size)
         pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
         additive = self.interpreter.form == "additive"
         maps = whole.maps.float().cpu().numpy()
@@ -248,12 +248,12 @@ class Explainer:
     def _distances(self, query: Image.Image, gallery: Sequence[ImageLike], batch_size: int) -> Tensor:
         """The target's distance of the query from each gallery photograph (N,)."""
         between = get_distance(self.interpreter.metric).between
-        wanted = self._decomposer.embed([query], ["the query"])
+        wanted = self._decomposer.embed(self._decomposer.read([query]), ["the query"])
         found = []
         for start in range(0, len(gallery), batch_size):
             photographs = gallery[start : start + batch_size]
             called = [image_name(p) or f"gallery {start + n}" for n, p in enumerate(photographs, 1)]
-            embeddings = self._decomposer.embed([read_image(p) for p in photographs], called)
+            embeddings = self._decomposer.embed(self._decomposer.read(photographs), called, batch_size)
             found.append(between(wanted, embeddings).float().cpu())
         return torch.cat(found)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema, Labels
-from torchreid_amd.interpreter.maps import Floats, resize_maps
+from torchreid_amd.interpreter.maps import Floats, array_at_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class ExplainedPair:
         Made anew at each access, 4·M·H·W bytes each; :meth:`map` makes a single one.
         """
         sides = zip(self.attention, self.images, strict=True)
-        a, b = (resize_maps(m, i.height, i.width, self.offset) for m, i in sides)
+        a, b = (array_at_size(m, (i.height, i.width), self.offset) for m, i in sides)
         return a, b
 
     def map(self, side: int, attribute: str, size: tuple[int, int] | None = None) -> Floats:
@@ -79,8 +79,8 @@ class ExplainedPair:
             InputError: no attribute has that name.
         """
         image, k = self.images[side], self.schema.index(attribute)
-        height, width = size or (image.height, image.width)
-        return resize_maps(self.attention[side][k : k + 1], height, width, self.offset)[0]
+        size = size or (image.height, image.width)
+        return array_at_size(self.attention[side][k : k + 1], size, self.offset)[0]
 
     @property
     def exclusive(self) -> Labels:

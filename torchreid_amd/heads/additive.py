@@ -76,9 +76,8 @@ class AdditiveHead(nn.Module):
                 f"head 'additive' was given levels={levels}, readout={readout}, penalty={penalty}; "
                 "expected levels >= 0, readout >= 0 and penalty > 0"
             )
-        device = next((p.device for p in target.parameters()), torch.device("cpu"))
         with Cells(target.size) as cells:
-            maps, features = target.levels(torch.zeros(2, 3, *target.size, device=device))
+            maps, features = target.levels(torch.zeros(2, 3, *target.size, device=target.device))
         with torch.no_grad():
             embedding = target.tail(features).shape[1]
         self.sharpness, self.levels, self.weight = sharpness, levels, readout

@@ -1,21 +1,19 @@
-"""An interpreter applied to photographs: in eval mode, without gradients, in batches."""
+"""From photographs to decompositions: in eval mode, without gradients, in batches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.images import read_image, to_tensor
+from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD, ImageLike, read_image, to_tensor
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.interpreter import Interpreter
+
+BATCH = 32  #: images a forward pass; more are slower on a CPU
 
 
 class Decomposer:
@@ -32,35 +30,62 @@ class Decomposer:
         self,
         interpreter: Interpreter,
         size: tuple[int, int],
-        norm_mean: Sequence[float],
-        norm_std: Sequence[float],
+        norm_mean: Sequence[float] = IMAGENET_MEAN,
+        norm_std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         self.interpreter = interpreter
-        self.size, self.norm_mean, self.norm_std = size, norm_mean, norm_std
+        self.size, self.norm_mean, self.norm_std = size, tuple(norm_mean), tuple(norm_std)
 
-    def embed(self, images: Sequence[Image.Image], names: Sequence[str]) -> Tensor:
-        """The target's own embeddings (B, D) of one batch.
+    @property
+    def device(self) -> torch.device:
+        """Where the interpreter computes."""
+        return self.interpreter.device
+
+    def of(self, interpreter: Interpreter) -> Decomposer:
+        """The same for another interpreter."""
+        return Decomposer(interpreter, self.size, self.norm_mean, self.norm_std)
+
+    def read(self, photographs: Sequence[ImageLike]) -> Tensor:
+        """Files, images or arrays as the target's input (N, 3, H, W), where the interpreter computes.
+
+        Raises:
+            InputError: one of them cannot be read.
+        """
+        given = [read_image(photograph) for photograph in photographs]
+        return self._input(
+            torch.stack([to_tensor(i, self.size, self.norm_mean, self.norm_std) for i in given])
+        )
+
+    def embed(self, images: Tensor, names: Sequence[str] = (), batch_size: int = BATCH) -> Tensor:
+        """The target's own embeddings (N, D).
+
+        Args:
+            images: (N, 3, H, W), normalised.
+            names: of the images; where they are given, an embedding that is not finite is an error.
+            batch_size: images a forward pass.
 
         Raises:
             InputError: an embedding is not finite; it says of which name.
         """
         with self._computing():
-            embedding: Tensor = self.interpreter.target(self._batch(images))
+            parts = [self.interpreter.target(self._input(part)) for part in images.split(batch_size)]
+        embedding = torch.cat(parts)
         _check_finite(embedding, names)
         return embedding
 
-    def decompose(
-        self, images: Sequence[Image.Image], names: Sequence[str], batch_size: int
-    ) -> Decomposition:
-        """Decompositions of all the images, ``batch_size`` a forward pass.
+    def embed_files(self, paths: Sequence[str]) -> Tensor:
+        """The target's own embeddings (N, D) of files, on the CPU; a batch of them is held at a time."""
+        starts = range(0, len(paths), BATCH)
+        return torch.cat([self.embed(self.read(paths[i : i + BATCH])).cpu() for i in starts])
+
+    def decompose(self, images: Tensor, names: Sequence[str] = (), batch_size: int = BATCH) -> Decomposition:
+        """Decompositions of N images; arguments as those of :meth:`embed`.
 
         Raises:
             InputError: an embedding or a component is not finite; it says of which name.
         """
-        starts = range(0, len(images), batch_size)
         with self._computing():
-            parts = [self.interpreter(self._batch(images[i : i + batch_size])) for i in starts]
-            whole = Decomposition.cat(parts)
+            whole = Decomposition.cat([self.interpreter(self._input(p)) for p in images.split(batch_size)])
         _check_finite(whole.embedding, names)
         _check_finite(whole.components, names)
         return whole
@@ -72,18 +97,17 @@ class Decomposer:
         tensors = (pairs.distance, pairs.contributions, pairs.shares, pairs.remainder, pairs.residual)
         return Comparison(pairs.metric, *(t.float().cpu() for t in tensors))
 
-    def _batch(self, images: Sequence[Image.Image]) -> Tensor:
-        """(B, 3, H, W), where and in the precision in which the interpreter computes."""
-        weight = next((p for p in self.interpreter.parameters() if p.is_floating_point()), torch.zeros(()))
-        tensors = [to_tensor(i, self.size, self.norm_mean, self.norm_std) for i in images]
-        return torch.stack(tensors).to(weight.device, weight.dtype)
+    def _input(self, images: Tensor) -> Tensor:
+        """Images where and in the precision in which the interpreter computes."""
+        weights = (p.dtype for p in self.interpreter.parameters() if p.is_floating_point())
+        return images.to(self.device, next(weights, torch.float32))
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
         modes = [(module, module.training) for module in self.interpreter.modules()]
         self.interpreter.eval()
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 yield
         finally:
             for module, training in modes:
@@ -91,59 +115,11 @@ class Decomposer:
 
 
 def _check_finite(values: Tensor, names: Sequence[str]) -> None:
+    if not names:
+        return
     wrong = torch.nonzero(~torch.isfinite(values.flatten(1)).all(1)).flatten().tolist()
     if wrong:
         raise InputError(
             f"the model's embedding of {names[wrong[0]]!r} is not finite; "
             "check the weights of the target and of the interpreter"
         )
-
-
-BATCH = 32  #: larger ones are slower on a CPU
-
-
-@dataclass(frozen=True)
-class Eye:
-    """How the interpreter sees photographs.
-
-    Attributes:
-        interpreter: in eval mode.
-        size: (H, W) of its input.
-        mean: of the input normalisation.
-        std: of it.
-    """
-
-    interpreter: Interpreter
-    size: tuple[int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @property
-    def device(self) -> torch.device:
-        """Where the interpreter is."""
-        return next(self.interpreter.target.parameters()).device
-
-    def of(self, interpreter: Interpreter) -> Eye:
-        """The same for another interpreter."""
-        return Eye(interpreter, self.size, self.mean, self.std)
-
-    def read(self, images: Sequence[str | Image.Image | NDArray[np.uint8]]) -> Tensor:
-        """(N, 3, H, W) of files, images or arrays."""
-        tensors = [to_tensor(read_image(image), self.size, self.mean, self.std) for image in images]
-        return torch.stack(tensors).to(self.device)
-
-    @torch.no_grad()
-    def decompose(self, images: Tensor) -> Decomposition:
-        """Decompositions of (N, 3, H, W), in batches."""
-        return Decomposition.cat([self.interpreter(part) for part in images.split(BATCH)])
-
-    @torch.no_grad()
-    def embed(self, images: Tensor) -> Tensor:
-        """The target's embeddings (N, D) of (N, 3, H, W), in batches."""
-        target = self.interpreter.target
-        return torch.cat([target.tail(target.features(part)[1]) for part in images.split(BATCH)])
-
-    def embed_files(self, paths: Sequence[str]) -> Tensor:
-        """The target's embeddings (N, D) of files."""
-        starts = range(0, len(paths), BATCH)
-        return torch.cat([self.embed(self.read(paths[i : i + BATCH])).cpu() for i in starts])

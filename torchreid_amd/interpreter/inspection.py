@@ -108,8 +108,7 @@ def inspect_target(
         InputError: the target does not run on images of that size.
     """
     size = size or target.size
-    device = next((p.device for p in target.parameters()), torch.device("cpu"))
-    images = noise(2, size).to(device)
+    images = noise(2, size, target.device)
     try:
         error = target.law_error(images)
         features = target.features(images)[1]

@@ -74,6 +74,11 @@ class Interpreter(nn.Module):
         return Decomposition(embedding, maps, self.target.tail.components(maps, features))
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.target.device
+
+    @property
     def offset(self) -> tuple[float, float]:
         """By how much of a cell its maps lie lower and further right than if spread evenly over the image.
 
@@ -149,11 +154,9 @@ def create_interpreter(
         raise InputError(f"head {head!r} does not take these options: {error}") from None
     interpreter = Interpreter(cut, grafted, schema, metric, form)
     interpreter.head_name, interpreter.head_options = head, dict(head_options)
-    device = next((p.device for p in cut.parameters()), torch.device("cpu"))
-    return interpreter.to(device).eval()
+    return interpreter.to(cut.device).eval()
 
 
 def feature_channels(target: Target) -> int:
     """C of the target's principal feature map."""
-    device = next((p.device for p in target.parameters()), torch.device("cpu"))
-    return principal(target.features(torch.zeros(1, 3, *target.size, device=device))[1]).shape[1]
+    return principal(target.features(torch.zeros(1, 3, *target.size, device=target.device))[1]).shape[1]

@@ -20,6 +20,7 @@ from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.pyramid import is_map_of, pyramid_of
 from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
+from torchreid_amd.targets.tracing import device_of
 
 __all__ = ["AveragePoolTail", "Cut", "Features", "CutPoint", "Tail", "Target", "principal"]
 
@@ -142,6 +143,11 @@ class Target(nn.Module):
         """Early features -> the principal map; the interpreter may own a trainable copy."""
         return self._parts[3]
 
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are; the CPU where it has none."""
+        return device_of(self)
+
     def train(self, mode: bool = True) -> Target:
         """Stays in eval mode, whatever ``mode``."""
         return super().train(False)
@@ -176,9 +182,8 @@ class Target(nn.Module):
     def offset(self) -> tuple[float, float]:
         """By how much of a cell the principal feature map lies lower and further right than one that
         is spread evenly over the image; see :mod:`torchreid_amd.targets.receptive_fields`."""
-        device = next((p.device for p in self.parameters()), torch.device("cpu"))
         with torch.no_grad(), Cells(self.size) as cells:
-            features = principal(self.features(torch.zeros(1, 3, *self.size, device=device))[1])
+            features = principal(self.features(torch.zeros(1, 3, *self.size, device=self.device))[1])
         return cells.offset(features.shape[2:])
 
     @torch.no_grad()

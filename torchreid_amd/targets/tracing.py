@@ -55,14 +55,18 @@ def trace(model: nn.Module, whole: Callable[[str], bool] | None = None) -> fx.Gr
 
 def run_through(traced: fx.GraphModule, size: tuple[int, int]) -> None:
     """Note the shape of every value, on two images of noise (H, W)."""
-    device = next((p.device for p in traced.parameters()), torch.device("cpu"))
     with torch.no_grad():
-        ShapeProp(traced).propagate(noise(2, size).to(device))
+        ShapeProp(traced).propagate(noise(2, size, device_of(traced)))
 
 
-def noise(batch: int, size: tuple[int, int]) -> torch.Tensor:
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's parameters are; the CPU where it has none."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def noise(batch: int, size: tuple[int, int], device: torch.device | str = "cpu") -> torch.Tensor:
     """The same images (B, 3, H, W) of noise every time."""
-    return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(0))
+    return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def shape_of(node: fx.Node) -> tuple[int, ...]:

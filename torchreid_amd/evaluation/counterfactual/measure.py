@@ -14,13 +14,13 @@ from torchreid_amd.evaluation.baselines.linear_probe import AttributeRegression
 from torchreid_amd.evaluation.counterfactual.effect import LEAST, PairEffect, Values, changes_of, together
 from torchreid_amd.evaluation.data.ground_truth import Change, GroundTruth
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.maps import at_size, mask_at_size
 
 
 def measure_effects(
-    eye: Eye,
+    decomposer: Decomposer,
     query: LabelledImages,
     gallery: LabelledImages,
     pairs: Sequence[tuple[int, int]],
@@ -31,24 +31,24 @@ def measure_effects(
     """Re-render, measure, predict.
 
     Args:
-        eye: interpreter and input.
+        decomposer: the interpreter and its input.
         query, gallery: the two sides; the query's photograph is the one that is changed.
         pairs: positions in them.
         truth: of the data set.
         regression: of embeddings on attributes, from training images.
         baselines: whether all the other predictors are wanted.
     """
-    found = []
+    schema, found = decomposer.interpreter.attributes, []
     for i, j in pairs:
-        changes = changes_of(eye.interpreter.attributes, query.labels[i].tolist(), gallery.labels[j].tolist())
+        changes = changes_of(schema, query.labels[i].tolist(), gallery.labels[j].tolist())
         if len(changes) < LEAST:
             continue
-        found.append(_measure(eye, query, gallery, i, j, changes, truth, regression, baselines))
+        found.append(_measure(decomposer, query, gallery, i, j, changes, truth, regression, baselines))
     return found
 
 
 def _measure(
-    eye: Eye,
+    decomposer: Decomposer,
     query: LabelledImages,
     gallery: LabelledImages,
     i: int,
@@ -59,13 +59,13 @@ def _measure(
     baselines: bool,
 ) -> PairEffect:
     path_i, path_j = query.paths[i], gallery.paths[j]
-    interpreter = eye.interpreter
-    images = eye.read([path_i, path_j, *truth.changed(path_i, changes)])
-    embedding = eye.embed(images)
+    interpreter = decomposer.interpreter
+    images = decomposer.read([path_i, path_j, *truth.changed(path_i, changes)])
+    embedding = decomposer.embed(images)
     distance = get_distance(interpreter.metric)
     whole = distance.between(embedding[0], embedding[1])
     drops = (whole - distance.between(embedding[2:], embedding[1])).double().cpu().numpy()
-    both = eye.decompose(images[:2])
+    both = decomposer.decompose(images[:2])
     parts = interpreter.compare(both[0], both[1]).contributions[0].cpu()
     predicted: dict[str, Values] = {"interpreter": together(parts, changes)}
     predicted["count"] = np.array([float(len(change.members)) for change in changes])
@@ -77,8 +77,8 @@ def _measure(
             moved = regression.moved(embedding[:1].cpu(), steps)
             after = distance.between(moved, embedding[1].cpu())
             predicted["regression"] = (whole.cpu() - after).double().numpy()
-        sides = [mask_at_size(places[:, side], eye.size).to(images.device) for side in (0, 1)]
-        hidden = [eye.embed(images[s : s + 1] * ~sides[s].unsqueeze(1)) for s in (0, 1)]
+        sides = [mask_at_size(places[:, side], decomposer.size).to(images.device) for side in (0, 1)]
+        hidden = [decomposer.embed(images[s : s + 1] * ~sides[s].unsqueeze(1)) for s in (0, 1)]
         predicted["occlusion"] = (whole - distance.between(*hidden)).double().cpu().numpy()
         target, size = interpreter.target, places.shape[2:]
         activations = distance_activations(target, images[:1], images[1:2], distance)

@@ -10,18 +10,23 @@ import numpy as np
 from torchreid_amd.evaluation.counterfactual.effect import PairEffect, effects_record, score_effects
 from torchreid_amd.evaluation.counterfactual.measure import measure_effects
 from torchreid_amd.evaluation.data.testbed import Testbed
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 
 
 def effect_pairs(
-    testbed: Testbed, count: int, eye: Eye | None = None, baselines: bool = True
+    testbed: Testbed, count: int, decomposer: Decomposer | None = None, baselines: bool = True
 ) -> list[PairEffect]:
     """A sample of pairs with what would happen and what is predicted."""
     assert testbed.truth is not None
-    eye = eye or testbed.eye
-    pairs = testbed.pairs(count)
-    regression = testbed.regression if baselines else None
-    return measure_effects(eye, testbed.query, testbed.gallery, pairs, testbed.truth, regression, baselines)
+    return measure_effects(
+        decomposer or testbed.decomposer,
+        testbed.query,
+        testbed.gallery,
+        testbed.pairs(count),
+        testbed.truth,
+        testbed.regression if baselines else None,
+        baselines,
+    )
 
 
 def counterfactual_record(effects: Sequence[PairEffect]) -> dict[str, Any]:

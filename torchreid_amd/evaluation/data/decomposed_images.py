@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.interpreter.decomposer import Decomposer
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,25 @@ class DecomposedImages:
                 "train with a lower learning rate or keep the components in float32"
             )
         return embedding, components
+
+
+def decompose_batches(
+    decomposer: Decomposer, batches: Iterable[Tensor], normalize: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Embeddings (N, D) and components (N, M, D) of batches of images, on the CPU.
+
+    Components are kept in float16: 26 attributes of 15,913 Market-1501 gallery images at D = 512
+    take 0.4 GB.
+
+    Args:
+        decomposer: the interpreter.
+        batches: (B, 3, H, W) each, a forward pass each.
+        normalize: embeddings at unit length, components scaled alike.
+    """
+    embeddings, components = [], []
+    for images in batches:
+        out = decomposer.decompose(images, batch_size=len(images))
+        out = out.normalized() if normalize else out
+        embeddings.append(out.embedding.float().cpu())
+        components.append(out.components.half().cpu())
+    return torch.cat(embeddings), torch.cat(components)

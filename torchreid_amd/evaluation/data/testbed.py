@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.evaluation.baselines.linear_probe import AttributeRegression, fit_regression
-from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
+from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages, decompose_batches
 from torchreid_amd.evaluation.data.ground_truth import GroundTruth
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages, sample_pairs
-from torchreid_amd.interpreter.decomposer import BATCH, Eye
+from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
 
 TRAINING_REGIONS = 300  #: training images from which the average place of an attribute is taken
 
@@ -23,7 +23,7 @@ class Testbed:
     """An interpreter before the photographs of a test set.
 
     Attributes:
-        eye: interpreter and input.
+        decomposer: the interpreter and its input.
         query, gallery: the test photographs.
         train: training photographs; an empty part where they are not to be used.
         train_embedding: (N, D) the target's embeddings of them.
@@ -31,7 +31,7 @@ class Testbed:
         seed: of every sample.
     """
 
-    eye: Eye
+    decomposer: Decomposer
     query: LabelledImages
     gallery: LabelledImages
     train: LabelledImages
@@ -70,17 +70,14 @@ class Testbed:
         return sample_pairs(self.query, self.gallery, count, self.seed, changes)
 
 
-def decomposed(eye: Eye, photographs: LabelledImages, normalize: bool = False) -> DecomposedImages:
+def decomposed(
+    decomposer: Decomposer, photographs: LabelledImages, normalize: bool = False
+) -> DecomposedImages:
     """Photographs read and decomposed; with ``normalize`` embeddings are of unit length."""
-    embeddings, components = [], []
-    for start in range(0, len(photographs), BATCH):
-        out = eye.decompose(eye.read(photographs.paths[start : start + BATCH]))
-        out = out.normalized() if normalize else out
-        embeddings.append(out.embedding.cpu())
-        components.append(out.components.half().cpu())
+    starts = range(0, len(photographs), BATCH)
+    batches = (decomposer.read(photographs.paths[i : i + BATCH]) for i in starts)
     return DecomposedImages(
-        torch.cat(embeddings),
-        torch.cat(components),
+        *decompose_batches(decomposer, batches, normalize),
         torch.from_numpy(photographs.pids),
         torch.from_numpy(photographs.camids),
         torch.from_numpy(photographs.labels),

@@ -18,7 +18,7 @@ from torchreid_amd.evaluation.data.labelled_images import LabelledImages, sample
 from torchreid_amd.evaluation.data.testbed import Testbed
 from torchreid_amd.evaluation.deletion.imputation import IMPUTATIONS
 from torchreid_amd.evaluation.statistics import Interval, Mean
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import Distance, get_distance
 from torchreid_amd.interpreter.maps import at_size
 
@@ -97,7 +97,7 @@ class CurveMean:
 
 @torch.no_grad()
 def deletion_curves(
-    eye: Eye,
+    decomposer: Decomposer,
     query: LabelledImages,
     gallery: LabelledImages,
     pairs: Sequence[tuple[int, int]],
@@ -109,24 +109,25 @@ def deletion_curves(
     The attribute-weighted map of a photograph is Σ_k p_k A_k with the pair's shares p. The random
     order is that of a random map as coarse as the interpreter's, so that it takes patches as large.
     """
-    distance = get_distance(eye.interpreter.metric)
+    interpreter, size = decomposer.interpreter, decomposer.size
+    distance = get_distance(interpreter.metric)
     found: Curves = {}
     generator = torch.Generator().manual_seed(seed)
     for i, j in pairs:
-        images = eye.read([query.paths[i], gallery.paths[j]])
-        out = eye.decompose(images)
-        shares = eye.interpreter.compare(out[0], out[1]).shares[0]
-        own, plain = eye.interpreter.offset, eye.interpreter.target.offset
+        images = decomposer.read([query.paths[i], gallery.paths[j]])
+        out = decomposer.decompose(images)
+        shares = interpreter.compare(out[0], out[1]).shares[0]
+        own, plain = interpreter.offset, interpreter.target.offset
         weighted = (shares[:, None, None] * out.maps).sum(1)
         noise = torch.rand(2, *out.maps.shape[2:], generator=generator).to(images.device)
         orders = {
-            "interpreter": at_size(weighted, eye.size, own),
-            "activation": at_size(plain_activation(eye.interpreter.target, images), eye.size, plain),
-            "random": at_size(noise, eye.size, own),
+            "interpreter": at_size(weighted, size, own),
+            "activation": at_size(plain_activation(interpreter.target, images), size, plain),
+            "random": at_size(noise, size, own),
         }
         for order, fine in orders.items():
             for name, impute in imputations.items():
-                both = curve(eye.embed, (images[0], images[1]), (fine[0], fine[1]), impute, distance)
+                both = curve(decomposer.embed, (images[0], images[1]), (fine[0], fine[1]), impute, distance)
                 for direction, values in zip(DIRECTIONS, both, strict=True):
                     mean = found.setdefault((order, name, direction), CurveMean())
                     mean.update(values, int(query.pids[i]))
@@ -146,5 +147,5 @@ def deletion_record(testbed: Testbed, count: int) -> dict[str, Any]:
     """Everything about removing and inserting, JSON-ready."""
     pairs = sample_pairs(testbed.query, testbed.gallery, count, testbed.seed, 0)
     return {"pairs": len(pairs)} | curves_record(
-        deletion_curves(testbed.eye, testbed.query, testbed.gallery, pairs, testbed.seed)
+        deletion_curves(testbed.decomposer, testbed.query, testbed.gallery, pairs, testbed.seed)
     )

@@ -12,8 +12,7 @@ from torchreid_amd.evaluation.baselines.class_activation import plain_activation
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.data.testbed import Testbed
 from torchreid_amd.evaluation.localisation.scores import LocalisationScores
-from torchreid_amd.interpreter.decomposer import BATCH, Eye
-from torchreid_amd.interpreter.decomposition import Decomposition
+from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
 from torchreid_amd.interpreter.maps import at_size
 
 SMALL = ("hat", "hair", "backpack", "bag", "handbag", "up")  #: a small part of a person; ``up``: sleeves
@@ -22,7 +21,7 @@ SMALL = ("hat", "hair", "backpack", "bag", "handbag", "up")  #: a small part of 
 def localisation_scores(
     testbed: Testbed,
     photographs: LabelledImages,
-    eye: Eye | None = None,
+    decomposer: Decomposer | None = None,
     order: Sequence[int] | None = None,
     baselines: bool = True,
 ) -> dict[str, LocalisationScores]:
@@ -35,23 +34,24 @@ def localisation_scores(
     Args:
         testbed: with a truth.
         photographs: which.
-        eye: of another interpreter than the testbed's.
+        decomposer: of another interpreter than the testbed's.
         order: exchanges the maps of attributes, for sanity.
         baselines: whether activation map and average place are wanted.
     """
     assert testbed.truth is not None
-    eye = eye or testbed.eye
-    count, offset = len(eye.interpreter.attributes), eye.interpreter.offset
+    decomposer = decomposer or testbed.decomposer
+    interpreter = decomposer.interpreter
+    count, offset, target = len(interpreter.attributes), interpreter.offset, interpreter.target
     names = ["interpreter", "average map", *(["average place", "activation map"] if baselines else [])]
     scores = {name: LocalisationScores(count) for name in names}
     average_map, seen = torch.zeros(()), []
     for start in range(0, len(photographs), BATCH):
         paths = photographs.paths[start : start + BATCH]
-        images = eye.read(paths)
-        out: Decomposition = eye.decompose(images)
+        images = decomposer.read(paths)
+        out = decomposer.decompose(images)
         mass = out.maps.sum((2, 3), keepdim=True).clamp_min(torch.finfo(out.maps.dtype).tiny)
         average_map = average_map + (out.maps / mass).sum(0).cpu()
-        plain = plain_activation(eye.interpreter.target, images).cpu() if baselines else None
+        plain = plain_activation(target, images).cpu() if baselines else None
         for row, path in enumerate(paths):
             regions = torch.from_numpy(testbed.truth.regions(path))
             size, pid = regions.shape[1:], int(photographs.pids[start + row])
@@ -59,7 +59,7 @@ def localisation_scores(
             maps = out.maps[row].cpu() if order is None else out.maps[row].cpu()[list(order)]
             scores["interpreter"].update(at_size(maps, size, offset), regions, pid)
             if plain is not None:
-                same = at_size(plain[row : row + 1], size, eye.interpreter.target.offset)
+                same = at_size(plain[row : row + 1], size, target.offset)
                 scores["activation map"].update(same.expand(count, -1, -1), regions, pid)
                 average = testbed.average_place
                 if average is not None and average.shape[1:] == size:
@@ -74,7 +74,7 @@ def localisation_record(testbed: Testbed, images: int) -> dict[str, Any]:
     """Everything about place, JSON-ready."""
     chosen = testbed.photographs(images)
     scores = localisation_scores(testbed, chosen)
-    names = testbed.eye.interpreter.attributes.attributes
+    names = testbed.decomposer.interpreter.attributes.attributes
     own = scores["interpreter"]
     table, (first, by_chance) = own.concentration(), own.own_region_first()
     return {
@@ -89,7 +89,7 @@ def localisation_record(testbed: Testbed, images: int) -> dict[str, Any]:
                     for n, s in scores.items()
                 },
             }
-            for title, members in localisation_groups(testbed.eye.interpreter.attributes).items()
+            for title, members in localisation_groups(testbed.decomposer.interpreter.attributes).items()
         },
         "own_region_first": first,
         "own_region_first_chance": by_chance,

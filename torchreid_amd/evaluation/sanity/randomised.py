@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.statistics import Interval, Mean, spearman
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
 
 NOISE_LEVELS = 2.0  #: standard deviation of the noise for stability, in grey levels of 255
@@ -105,15 +105,15 @@ class Stability:
         self.mean = Mean(2)
 
     @torch.no_grad()
-    def update(self, eye: Eye, images: Tensor, identity: int, seed: int = 0) -> None:
+    def update(self, decomposer: Decomposer, images: Tensor, identity: int, seed: int = 0) -> None:
         """Add one pair of images (2, 3, H, W)."""
         generator = torch.Generator().manual_seed(seed)
-        std = torch.tensor(eye.std).view(1, 3, 1, 1)
+        std = torch.tensor(decomposer.norm_std).view(1, 3, 1, 1)
         noise = torch.randn(images.shape, generator=generator) * NOISE_LEVELS / 255 / std
         shares = []
         for seen in (images, images + noise.to(images.device)):
-            out = eye.decompose(seen)
-            shares.append(eye.interpreter.compare(out[0], out[1]).shares[0].double().cpu())
+            out = decomposer.decompose(seen)
+            shares.append(decomposer.interpreter.compare(out[0], out[1]).shares[0].double().cpu())
         moved = 50 * (shares[0] - shares[1]).abs().sum()
         rho = spearman(shares[0].numpy(), shares[1].numpy())
         self.mean.update(torch.tensor([[float(moved), rho]]), identity=torch.tensor([identity]))

@@ -24,7 +24,7 @@ from torchreid_amd.evaluation.sanity.randomised import (
     with_randomised_target,
     with_shuffled_labels,
 )
-from torchreid_amd.interpreter.decomposer import Eye
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 
 QUERIES, GALLERY, IMAGES, PAIRS = 120, 240, 120, 60  #: sample sizes
@@ -52,28 +52,28 @@ def sanity_record(testbed: Testbed, rates: torch.Tensor) -> dict[str, Any]:
     """
     queries = testbed.query.sample(QUERIES, testbed.seed)
     gallery = testbed.gallery.sample(GALLERY, testbed.seed)
-    interpreter = testbed.eye.interpreter
-    eyes = {
-        "trained": testbed.eye,
-        "randomised target": testbed.eye.of(with_randomised_target(interpreter, testbed.seed)),
-        "randomised interpreter": testbed.eye.of(with_randomised_head(interpreter, testbed.seed)),
+    interpreter = testbed.decomposer.interpreter
+    variants = {
+        "trained": testbed.decomposer,
+        "randomised target": testbed.decomposer.of(with_randomised_target(interpreter, testbed.seed)),
+        "randomised interpreter": testbed.decomposer.of(with_randomised_head(interpreter, testbed.seed)),
     }
     rows: dict[str, dict[str, Any]] = {}
     labelled = bool((queries.labels >= 0).any() and (gallery.labels >= 0).any())
-    for name, eye in eyes.items():
+    for name, decomposer in variants.items():
         rows[name] = {}
         if labelled:
-            sides = decomposed(eye, queries), decomposed(eye, gallery)
-            rows[name]["X-mAP_e"] = _named(eye, *sides, rates)
+            sides = decomposed(decomposer, queries), decomposed(decomposer, gallery)
+            rows[name]["X-mAP_e"] = _named(decomposer, *sides, rates)
             if name == "trained":
                 shuffled = with_shuffled_labels(*sides, seed=testbed.seed)
-                rows["shuffled labels"] = {"X-mAP_e": _named(eye, *shuffled, rates)}
+                rows["shuffled labels"] = {"X-mAP_e": _named(decomposer, *shuffled, rates)}
         if testbed.truth is not None:
-            rows[name] |= _placed_and_effective(testbed, eye, name, rows)
+            rows[name] |= _placed_and_effective(testbed, decomposer, name, rows)
     stability = Stability()
     for i, j in testbed.pairs(PAIRS, 0):
-        images = testbed.eye.read([testbed.query.paths[i], testbed.gallery.paths[j]])
-        stability.update(testbed.eye, images, int(testbed.query.pids[i]), testbed.seed)
+        images = testbed.decomposer.read([testbed.query.paths[i], testbed.gallery.paths[j]])
+        stability.update(testbed.decomposer, images, int(testbed.query.pids[i]), testbed.seed)
     return {
         "sample": {"queries": len(queries), "gallery": len(gallery), "images": IMAGES, "pairs": PAIRS},
         "chance": CHANCE,
@@ -83,9 +83,9 @@ def sanity_record(testbed: Testbed, rates: torch.Tensor) -> dict[str, Any]:
 
 
 def _named(
-    eye: Eye, query: DecomposedImages, gallery: DecomposedImages, rates: torch.Tensor
+    decomposer: Decomposer, query: DecomposedImages, gallery: DecomposedImages, rates: torch.Tensor
 ) -> dict[str, Any]:
-    interpreter = eye.interpreter
+    interpreter = decomposer.interpreter
     distance = get_distance(interpreter.metric)
     scores = evaluate_decomposition(query, gallery, distance, interpreter.form, rates=rates)
     guesses = [v for v in (scores.prior["X-mAP_e"], scores.random["X-mAP_e"]) if v is not None]
@@ -94,24 +94,24 @@ def _named(
 
 
 def _placed_and_effective(
-    testbed: Testbed, eye: Eye, name: str, rows: dict[str, dict[str, Any]]
+    testbed: Testbed, decomposer: Decomposer, name: str, rows: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     images = testbed.photographs(IMAGES)
-    found = {"pointing": _pointing(testbed, images, eye, None)}
-    effects = effect_pairs(testbed, PAIRS, eye, baselines=False)
+    found = {"pointing": _pointing(testbed, images, decomposer, None)}
+    effects = effect_pairs(testbed, PAIRS, decomposer, baselines=False)
     found["spearman"] = _effective(effects)
     if name == "trained":
-        order = exchanged_attributes(len(eye.interpreter.attributes), testbed.seed)
+        order = exchanged_attributes(len(decomposer.interpreter.attributes), testbed.seed)
         shuffled = rows.setdefault("shuffled labels", {})
-        shuffled["pointing"] = _pointing(testbed, images, eye, order)
+        shuffled["pointing"] = _pointing(testbed, images, decomposer, order)
         shuffled["spearman"] = _effective([_exchanged(pair, testbed.seed) for pair in effects])
     return found
 
 
 def _pointing(
-    testbed: Testbed, images: LabelledImages, eye: Eye, order: Sequence[int] | None
+    testbed: Testbed, images: LabelledImages, decomposer: Decomposer, order: Sequence[int] | None
 ) -> dict[str, Any]:
-    scores = localisation_scores(testbed, images, eye, order, baselines=False)
+    scores = localisation_scores(testbed, images, decomposer, order, baselines=False)
     own, average = scores["interpreter"], scores["average map"].percent()["pointing"]
     values, intervals = own.percent(), own.intervals()
     guesses = [v for v in (values["area"], average) if v is not None]

@@ -8,7 +8,7 @@ from PIL import Image
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.overlay import Scale, tint
 from torchreid_amd.explanation.report.page import layer_uri
-from torchreid_amd.interpreter.maps import Floats, resize_maps
+from torchreid_amd.interpreter.maps import Floats, array_at_size
 
 FINE = 4  # pixels of the page's maps for one cell of the head's
 LARGEST = 96  # pixels along a side of the page's maps
@@ -31,7 +31,7 @@ def region_layer(region: Floats, image: Image.Image) -> str:
         image: the photograph, for its shape.
     """
     width = max(1, round(REGION_HEIGHT * image.width / image.height))
-    inside = np.clip(resize_maps(region[None], REGION_HEIGHT, width)[0], 0, 1)
+    inside = np.clip(array_at_size(region[None], (REGION_HEIGHT, width))[0], 0, 1)
     half = np.pad(inside >= 0.5, 1, mode="edge")
     core = half[1:-1, 1:-1]
     eroded = core & half[:-2, 1:-1] & half[2:, 1:-1] & half[1:-1, :-2] & half[1:-1, 2:]

@@ -17,6 +17,7 @@ from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.tail import tail_of
 from torchreid_amd.targets.target import CutPoint, Target
 from torchreid_amd.targets.tracing import (
+    device_of,
     extract,
     first_line,
     noise,
@@ -78,9 +79,8 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
     stem = extract(model, nodes[:1], early[-1:])
     body = extract(model, early[-1:], cuts[-1:])
     rest = extract(model, cuts[-1:], nodes[-1:])
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with torch.no_grad():
-        features = body(stem(noise(2, size).to(device)))
+        features = body(stem(noise(2, size, device_of(model))))
     cut_point = CutPoint(place_of(early[-1]), (place_of(cuts[-1]),), "traced")
     return Target(stem, body, tail_of(rest, features), model=model, size=size, cut_point=cut_point)
 

@@ -13,7 +13,7 @@ from torchreid_amd.targets.cuts.rerun import Rerun, order_of_running
 from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.tail import Features, principal, tail_of
 from torchreid_amd.targets.target import CutPoint, Target
-from torchreid_amd.targets.tracing import extract, noise, place_of, trace, writes_in_place
+from torchreid_amd.targets.tracing import device_of, extract, noise, place_of, trace, writes_in_place
 
 _TOLERANCE = 1e-5
 
@@ -59,7 +59,7 @@ def cut(
     for path in (*maps, *stems):
         if path not in known:
             raise unknown_name(f"module of {kind}", path, known)
-    images = noise(2, size).to(next((p.device for p in model.parameters()), torch.device("cpu")))
+    images = noise(2, size, device_of(model))
     check_embedding(model, size)
     try:
         traced = trace(model, lambda path: not any(p.startswith(path + ".") for p in (*maps, *stems)))

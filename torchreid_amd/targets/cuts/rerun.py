@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from torchreid_amd.targets.tracing import noise
+from torchreid_amd.targets.tracing import device_of, noise
 
 
 class _Reached(Exception):
@@ -126,11 +126,10 @@ def order_of_running(model: nn.Module, size: tuple[int, int]) -> list[tuple[str,
 
         return hook
 
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     try:
         for path, module in model.named_modules():
             handles.append(module.register_forward_hook(note(path)))
-        model(noise(2, size).to(device))
+        model(noise(2, size, device_of(model)))
     finally:
         for handle in handles:
             handle.remove()

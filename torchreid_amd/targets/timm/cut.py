@@ -46,7 +46,7 @@ def timm_cut(model: nn.Module) -> Target:
             "build it by that name, or cut it by hand: torchreid_amd.cut(model, map='…', stem='…')"
         )
     model.eval()
-    images = noise(2, model.size).to(model.neck.weight.device)
+    images = noise(2, model.size, model.neck.weight.device)
     try:
         with torch.no_grad():
             model(images)
@@ -137,7 +137,7 @@ def _cut_chain(model: TimmModel, steps: list[_Step]) -> Target:
     body = nn.Sequential(*out_of(end), *modules[end + 1 :], *into(len(steps) - 1))
     rest = nn.Sequential(*out_of(len(steps) - 1), Pooling(model))
     with torch.no_grad():
-        features = body(stem(noise(2, model.size).to(final.device)))
+        features = body(stem(noise(2, model.size, final.device)))
     return Target(
         stem,
         body,

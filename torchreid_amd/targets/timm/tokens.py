@@ -84,7 +84,7 @@ def token_cut(model: TimmModel) -> Target:
         middle, place = range(depth // 2, depth), "backbone.norm"
     body = Blocks(backbone, middle, norm, stem.beside, keep)
     rest = Rest(model, last, stem.beside)
-    images = noise(2, model.size).to(model.neck.weight.device)
+    images = noise(2, model.size, model.neck.weight.device)
     with torch.no_grad():
         features = body(stem(images))
     target = Target(
