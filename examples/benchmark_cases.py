@@ -93,7 +93,7 @@ def explanation(device: str, model: str, head: str, images: int, height: int, wi
 
 def pairs(device: str, model: str, pairs: int, batch: int, height: int, width: int) -> Sides:
     """Explanations of photographs: in batches; one by one."""
-    explainer = amd.Explainer(amd.create_interpreter(model), (height, width), device=device)
+    explainer = amd.Explainer(amd.create_interpreter(model, "amd"), (height, width), device=device)
     photographs = noise(2 * pairs)
     given = list(zip(photographs[::2], photographs[1::2], strict=True))
     return (
@@ -104,7 +104,7 @@ def pairs(device: str, model: str, pairs: int, batch: int, height: int, width: i
 
 def ranking(device: str, model: str, gallery: int, topk: int, batch: int, height: int, width: int) -> Sides:
     """The nearest explained: after ranking by embeddings; after explaining the whole gallery."""
-    explainer = amd.Explainer(amd.create_interpreter(model), (height, width), device=device)
+    explainer = amd.Explainer(amd.create_interpreter(model, "amd"), (height, width), device=device)
     query, *photographs = noise(1 + gallery)
 
     def literal() -> Tensor:

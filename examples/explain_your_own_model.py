@@ -132,7 +132,7 @@ def main() -> None:
         target = make()
         where = ", ".join(target.cut_point.maps)
         print(f"{target.name}: cut at {where}; law error {target.law_error(draw(people(4))):.0e}")
-        interpreter = amd.create_interpreter(target, attributes=SCHEMA)
+        interpreter = amd.create_interpreter(target, "amd", SCHEMA)
         train(interpreter, args.steps)
         show(interpreter, "another top", "red blue", "green blue")
         show(interpreter, "other trousers", "red blue", "red green")

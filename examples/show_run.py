@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 
 import torchreid_amd as amd
-from torchreid_amd.attributes.photograph_labels import PhotographLabels
 from torchreid_amd.core.host import image_dataset
 from torchreid_amd.evaluation import score_table
+from torchreid_amd.interpreter.run_folder import read_run
 
 
 def main() -> None:
@@ -23,13 +23,12 @@ def main() -> None:
     parser.add_argument("--query", type=int, default=0, help="number of the query (default: 0, the first)")
     args = parser.parse_args()
 
-    run = amd.load_run(args.run)
-    for name, scores in run.scores["datasets"].items():
+    for name, scores in read_run(args.run)["scores"]["datasets"].items():
         print(f"\n{name}\n{score_table(scores)}\n")
 
-    labels = PhotographLabels(run.config, run.schema)
-    explainer = amd.Explainer(run.interpreter, run.size, run.norm_mean, run.norm_std, labels=labels)
-    data = image_dataset(run.config["data"]["targets"][0], run.config["data"]["root"])
+    explainer = amd.Explainer.from_pretrained(args.run)
+    where = explainer.config["data"]
+    data = image_dataset(where["targets"][0], where["root"])
     query, pid, camera, _ = data.query[args.query]
     gallery = [path for path, p, c, _ in data.gallery if (p, c) != (pid, camera)]
     ranking = explainer.explain_ranking(query, gallery, topk=10)

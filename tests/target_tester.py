@@ -73,7 +73,7 @@ def subject(name, sizes, compiled=False):
     attributes = own_attributes(model)
     held = {k: v.clone() for k, v in model.state_dict().items()}
     target = build_target(model, name=name)
-    interpreter = create_interpreter(target, attributes=THREE)
+    interpreter = create_interpreter(target, "amd", THREE)
     vary(interpreter, noise(3, sizes[0]))
     return Subject(name, model, target, interpreter, tuple(sizes), held, attributes, compiled)
 
@@ -166,7 +166,7 @@ class TargetTester:
         assert not same.distance.any() and not same.contributions.any()
 
     def test_a_step_of_training_leaves_the_target_alone(self, subject):
-        interpreter = create_interpreter(subject.target, attributes=THREE).train()
+        interpreter = create_interpreter(subject.target, "amd", THREE).train()
         before = {k: v.clone() for k, v in interpreter.head.state_dict().items()}
         optimizer = torch.optim.SGD([p for p in interpreter.parameters() if p.requires_grad], lr=1e-3)
         out = interpreter(subject.images)
@@ -201,7 +201,7 @@ class TargetTester:
         torch.save(subject.interpreter.head.state_dict(), memory)
         memory.seek(0)
         torch.manual_seed(99)
-        again = create_interpreter(subject.target, attributes=THREE)
+        again = create_interpreter(subject.target, "amd", THREE)
         again.head.load_state_dict(torch.load(memory, weights_only=True))
         with torch.no_grad():
             a, b = subject.interpreter(subject.images), again(subject.images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torchreid_amd.config import (
     activate,
     active_config,
     amd_kwargs,
+    config_of_run,
     distillation_kwargs,
     engine_run_kwargs,
     get_default_config,
@@ -25,6 +27,7 @@ from torchreid_amd.config import (
     to_dict,
     videodata_kwargs,
 )
+from torchreid_amd.config.merge import RENAMED
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 
@@ -356,3 +359,33 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not readable YAML"):
         merge(get_default_config(), tmp_path / "c.yaml")
+
+
+def test_the_configuration_of_a_run_is_what_it_was_trained_with() -> None:
+    cfg = merge(get_default_config(), opts=["train.lr", "0.5", "data.save_dir", "None", "amd.head", "amd"])
+    cfg.data.save_dir = "None"  # a folder of that name
+    cfg.use_gpu = True
+    kept = json.loads(json.dumps(to_dict(cfg)))
+    del cfg["use_gpu"], kept["amd"]["synthetic"]["seed"]  # an older run does not know every key
+    assert config_of_run(kept) == cfg
+
+
+def test_a_key_that_was_renamed_since_the_run_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RENAMED, "amd.interpreter.kind", "amd.head")
+    cfg = config_of_run({"amd": {"interpreter": {"kind": "attrimeter"}}})
+    assert cfg.amd.head == "attrimeter" and "interpreter" not in cfg.amd
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"amd": {"haed": "amd"}}, "unknown configuration key 'amd.haed' of the run; did you mean amd.head"),
+        ({"amd": {"additive": {"absence": True}}}, "unknown configuration key 'amd.additive.absence' of"),
+        ({"amd": "additive"}, "configuration key 'amd' of the run is a group"),
+        ({"train": {"lr": None}}, "train.lr of the run is None, expected a value of type float"),
+    ],
+)
+def test_a_run_of_another_version_says_so_in_one_line(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        config_of_run(config)
+    assert "trained with another version" in str(error.value) and "\n" not in str(error.value)

@@ -238,8 +238,10 @@ def test_labels_are_looked_up_by_path(tmp_path: Path) -> None:
 
 def test_json_holds_every_number(tmp_path: Path) -> None:
     e = toy_explainer().explain(noisy(1), noisy(2), [1, 0, 1], [0, 0, -1])
-    e.to_json(tmp_path / "pair.json", maps=True)
-    data = json.loads((tmp_path / "pair.json").read_text(encoding="utf-8"))
+    text = e.to_json(tmp_path / "pair.json", maps=True)
+    assert (tmp_path / "pair.json").read_text(encoding="utf-8") == text == e.to_json(maps=True)
+    assert json.loads(e.to_json()) == e.to_dict()
+    data = json.loads(text)
     assert data == e.to_dict(maps=True)
     assert data["contributions"] == list(e.contributions) and data["residual"] == e.residual
     assert data["labels"] == [[1, 0, 1], [0, 0, -1]] and data["exclusive"] == [1, 0, -1]
@@ -294,7 +296,12 @@ def test_bad_calls() -> None:
 
 def test_from_pretrained_takes_what_the_run_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     run = SimpleNamespace(
-        interpreter=toy_interpreter(), size=SIZE, norm_mean=(0.1, 0.2, 0.3), norm_std=(1.0, 2.0, 3.0)
+        interpreter=toy_interpreter(),
+        schema=toy_interpreter().attributes,
+        size=SIZE,
+        norm_mean=(0.1, 0.2, 0.3),
+        norm_std=(1.0, 2.0, 3.0),
+        config={"data": {"root": "elsewhere"}},
     )
     asked = {}
     monkeypatch.setattr(
@@ -304,8 +311,16 @@ def test_from_pretrained_takes_what_the_run_remembers(monkeypatch: pytest.Monkey
     explainer = Explainer.from_pretrained("a-run", weights="w.pth")
     assert asked["folder"] == "a-run" and asked["weights"] == "w.pth"
     assert (explainer.size, explainer.norm_mean, explainer.norm_std) == (SIZE, run.norm_mean, run.norm_std)
+    assert explainer.config == {"data": {"root": "elsewhere"}}
     seen = explainer.preprocess(Image.new("RGB", (4, 8), (255, 255, 255)))
     assert seen[:, 0, 0].tolist() == pytest.approx([0.9, 0.4, 0.7 / 3])
+
+
+def test_without_a_size_the_target_says_it() -> None:
+    interpreter = toy_interpreter()
+    assert Explainer(interpreter).size == interpreter.target.size
+    interpreter.target.size = (160, 64)
+    assert Explainer(interpreter).preprocess(plain(1)).shape == (3, 160, 64)
 
 
 def test_words() -> None:

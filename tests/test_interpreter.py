@@ -8,6 +8,7 @@ from torch import nn
 
 from torchreid_amd import create_interpreter
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.config import get_default_config
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import attribute_sets, list_heads
@@ -139,7 +140,7 @@ def test_toy_decomposition_by_hand():
 @pytest.mark.parametrize("metric", list(DISTANCES))
 @pytest.mark.parametrize("form", ["mean", "sum"])
 def test_compare_laws(metric, form):
-    interpreter = create_interpreter(osnet(), metric=metric, form=form)
+    interpreter = create_interpreter(osnet(), "amd", metric=metric, form=form)
     out = interpreter(images(4)).detach()
     ab, ba = interpreter.compare(out[[0, 1]], out[[2, 3]]), interpreter.compare(out[[2, 3]], out[[0, 1]])
     torch.testing.assert_close(ab.contributions, ba.contributions)
@@ -154,7 +155,7 @@ def test_compare_laws(metric, form):
 
 def test_distance_is_what_torchreid_prints():
     metrics = host.torchreid().metrics
-    out = create_interpreter(osnet())(images(4)).embedding
+    out = create_interpreter(osnet(), "amd")(images(4)).embedding
     for name, host_name, transform in (
         ("squared_euclidean", "euclidean", lambda d: d),
         ("euclidean", "euclidean", lambda d: d.clamp_min(0).sqrt()),
@@ -203,7 +204,7 @@ def test_shares_where_nothing_contributes_are_uniform():
 
 
 def test_normalized_keeps_the_sum_of_components():
-    out = create_interpreter(osnet())(images()).detach()
+    out = create_interpreter(osnet(), "amd")(images()).detach()
     unit = out.normalized()
     torch.testing.assert_close(unit.embedding.norm(dim=1), torch.ones(3))
     ratio = out.embedding.norm(dim=1)[:, None, None]
@@ -211,14 +212,14 @@ def test_normalized_keeps_the_sum_of_components():
 
 
 def test_cat_and_index():
-    out = create_interpreter(osnet())(images()).detach()
+    out = create_interpreter(osnet(), "amd")(images()).detach()
     again = Decomposition.cat([out[0], out[[1, 2]]])
     assert torch.equal(again.components, out.components) and len(again) == 3
 
 
 def test_custom_schema():
     schema = AttributeSchema("mine", ("glasses", "umbrella"))
-    interpreter = create_interpreter(osnet(), attributes=schema)
+    interpreter = create_interpreter(osnet(), "amd", schema)
     assert interpreter(images()).maps.shape[1] == 2
     assert len(attribute_sets["dukemtmcreid"]()) == 23
 
@@ -227,10 +228,14 @@ def test_custom_schema():
     ("options", "message"),
     [
         ({"head": "amdd"}, "unknown head 'amdd'; did you mean 'amd'"),
+        ({"attributes": ["hat", "hat"]}, "names 'hat' twice"),
+        ({"attributes": []}, "is empty"),
+        ({"attributes": ["hat", 3]}, "give the name of a registered set"),
+        ({"attributes": 26}, "attributes are 26; give the name of a registered set"),
         ({"attributes": "markt1501"}, "unknown attribute set 'markt1501'; did you mean 'market1501'"),
         ({"metric": "euclid"}, "unknown metric 'euclid'; did you mean 'euclidean'"),
         ({"form": "median"}, "unknown form of the decomposition 'median'"),
-        ({"init": "imagenet"}, "unknown start of the head"),
+        ({"head": "amd", "init": "imagenet"}, "unknown start of the head"),
         ({"head": "attrimeter", "init": "fresh"}, "head 'attrimeter' does not take these options"),
     ],
 )
@@ -240,8 +245,20 @@ def test_bad_options(options, message):
     assert "\n" not in str(error.value)
 
 
+def test_names_make_a_schema():
+    interpreter = create_interpreter(osnet(), attributes=["hat", "bag"])
+    assert interpreter.attributes == AttributeSchema("own", ("hat", "bag"))
+    assert interpreter(images(1)).maps.shape[1] == 2
+    given = Interpreter(interpreter.target, interpreter.head, ("hat", "bag"))
+    assert given.attributes == interpreter.attributes
+
+
+def test_python_and_the_command_line_have_one_default_head():
+    assert create_interpreter(osnet(), attributes=["hat"]).head_name == get_default_config().amd.head
+
+
 def test_rows_that_do_not_match():
-    interpreter = create_interpreter(osnet())
+    interpreter = create_interpreter(osnet(), "amd")
     out = interpreter(images()).detach()
     with pytest.raises(InputError, match="not 3 and 2"):
         interpreter.compare(out, out[[0, 1]])

@@ -52,7 +52,7 @@ def test_laws(name):
         if not target.fixed_size or size == SIZE:
             assert target.law_error(images(batch, size)) <= 1e-5
     assert target.tail.linear
-    interpreter = create_interpreter(target, attributes=AttributeSchema("toy", ("a", "b", "c"))).train()
+    interpreter = create_interpreter(target, "amd", AttributeSchema("toy", ("a", "b", "c"))).train()
     nn.init.normal_(interpreter.head.decomposition.project.weight)
     out = interpreter(images())
     features = target.features(images())[1]
@@ -97,7 +97,7 @@ def test_no_hook_and_no_patch_survive(build):
     except InputError:
         target = None
     if target is not None:
-        create_interpreter(target)(images())
+        create_interpreter(target, "amd")(images())
         with pytest.raises(RuntimeError):
             target.features(torch.zeros(1, 5, *SIZE))
     for module in model.modules():
@@ -107,7 +107,9 @@ def test_no_hook_and_no_patch_survive(build):
 def test_state_is_as_it_was():
     model = Moody()
     before = copy.deepcopy(model.state_dict())
-    interpreter = create_interpreter(cut(model, map="backbone.three", stem="backbone.two", size=SIZE)).train()
+    interpreter = create_interpreter(
+        cut(model, map="backbone.three", stem="backbone.two", size=SIZE), "amd"
+    ).train()
     optimizer = torch.optim.Adam([p for p in interpreter.parameters() if p.requires_grad])
     interpreter(images()).components.sum().backward()
     optimizer.step()
@@ -188,7 +190,7 @@ def test_body_given_as_a_module_is_copied():
     target = Target.from_callables(
         lambda x: x, body, lambda f: f.mean((2, 3)), average_pooling=True, size=SIZE
     )
-    interpreter = create_interpreter(target)
+    interpreter = create_interpreter(target, "amd")
     copied = [p for n, p in interpreter.head.named_parameters() if n.startswith("body.")]
     assert len(copied) == 2 and all(p.requires_grad for p in copied)
     assert not body.weight.requires_grad and copied[0].data_ptr() != body.weight.data_ptr()

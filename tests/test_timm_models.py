@@ -319,7 +319,7 @@ def test_run_folder(name, tmp_path):
     size = (96, 64)
     model = host.build_model(name, num_classes=5, size=size)
     torch.save(model.state_dict(), tmp_path / "target.pth")
-    interpreter = create_interpreter(model, attributes=TWO)
+    interpreter = create_interpreter(model, "amd", TWO)
     nn.init.normal_(interpreter.head.decomposition.project.weight)
     save_run(
         tmp_path / "run", interpreter, model=name, num_classes=5, weights=tmp_path / "target.pth", size=size
@@ -363,7 +363,7 @@ def test_torchreid_trains_them_and_the_interpreter_explains(tmp_path):
         again = in_torchreid(name, num_classes=9)
         amd.load_weights(again, saved, quiet=True)
         assert torch.equal(again.eval()(images(2, (64, 32))), model.eval()(images(2, (64, 32))))
-        out = create_interpreter(again, attributes=TWO)(images(2, (64, 32)))
+        out = create_interpreter(again, "amd", TWO)(images(2, (64, 32)))
         torch.testing.assert_close(out.embedding, again(images(2, (64, 32))), rtol=1e-4, atol=1e-5)
 
 

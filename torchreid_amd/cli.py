@@ -197,13 +197,9 @@ def _scores(args: argparse.Namespace) -> None:
 
 
 def _explainer(args: argparse.Namespace) -> Explainer:
-    from torchreid_amd.attributes.photograph_labels import PhotographLabels
     from torchreid_amd.explanation.explainer import Explainer
-    from torchreid_amd.interpreter.run_folder import read_run
 
-    explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
-    explainer.labels = PhotographLabels(read_run(args.folder)["config"], explainer.schema)
-    return explainer
+    return Explainer.from_pretrained(args.folder, weights=args.weights)
 
 
 def _explain(args: argparse.Namespace) -> None:

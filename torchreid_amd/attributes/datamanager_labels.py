@@ -17,9 +17,10 @@ from torchreid_amd.attributes.configured import (
 from torchreid_amd.attributes.identity import Splits
 from torchreid_amd.attributes.labels import LabelSource, SourceLabels
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.attributes.sets import schema_named
 from torchreid_amd.attributes.table_file import read_table
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.registry import attribute_sets, datasets
+from torchreid_amd.core.registry import datasets
 
 
 class ManagerLabels:
@@ -126,8 +127,7 @@ def schema_of(cfg: Any) -> AttributeSchema:
         InputError: none of the three says.
     """
     if cfg.amd.attributes.set:
-        schema: AttributeSchema = attribute_sets[cfg.amd.attributes.set]()
-        return schema
+        return schema_named(cfg.amd.attributes.set)
     for name in cfg.data.sources:
         if has_own_labels(name) and not cfg.amd.attributes.file:
             own: AttributeSchema = datasets[name].attribute_schema()

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from yacs.config import CfgNode
 
 from torchreid_amd.attributes.configured import is_labelled, source_of, splits_of
 from torchreid_amd.attributes.labels import LabelSource
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
-from torchreid_amd.config import get_default_config
+from torchreid_amd.config import config_of_run
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.host import image_datasets
 
@@ -41,12 +40,13 @@ class PhotographLabels:
     Args:
         config: the configuration of a run (``Run.config``).
         schema: the attributes to answer in.
+
+    Raises:
+        InputError: the configuration holds a key that this version lacks.
     """
 
     def __init__(self, config: dict[str, Any], schema: AttributeSchema) -> None:
-        self._cfg = get_default_config()
-        self._cfg.use_gpu = False
-        self._cfg.merge_from_other_cfg(CfgNode(config))
+        self._cfg = config_of_run(config)
         self.schema = schema
 
     def labels(self, impaths: Sequence[str]) -> np.ndarray:

@@ -6,8 +6,11 @@ Learning*, Pattern Recognition 2019. Order: Chen et al., ICCV 2021 (``age`` is l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.core.registry import register_attributes
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.registry import attribute_sets, register_attributes
 
 _UPPER = "upper-body colour"
 _LOWER = "lower-body colour"
@@ -74,3 +77,26 @@ def market1501_dukemtmcreid() -> AttributeSchema:
     duke = dukemtmcreid().attributes
     market = market1501()
     return market.select([a for a in market.attributes if a in duke], "market1501_dukemtmcreid")
+
+
+def schema_named(attributes: str | AttributeSchema | Sequence[str]) -> AttributeSchema:
+    """The schema that somebody means.
+
+    Args:
+        attributes: a registered set; a schema, which it is itself; or names, which make a schema called
+            ``'own'`` without groups and words.
+
+    Raises:
+        InputError: an unknown set, no names, a name that stands twice, or something else.
+    """
+    if isinstance(attributes, AttributeSchema):
+        return attributes
+    if isinstance(attributes, str):
+        schema: AttributeSchema = attribute_sets[attributes]()
+        return schema
+    if isinstance(attributes, Sequence) and all(isinstance(name, str) for name in attributes):
+        return AttributeSchema("own", tuple(attributes))
+    raise InputError(
+        f"attributes are {attributes!r}; give the name of a registered set ({', '.join(attribute_sets)}), "
+        "an AttributeSchema, or a list of names"
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
-from torchreid_amd.config.merge import merge
+from torchreid_amd.config.merge import config_of_run, merge
 from torchreid_amd.config.tree import get_default_config
 from torchreid_amd.core.errors import InputError
 
@@ -21,6 +21,7 @@ __all__ = [
     "activate",
     "active_config",
     "amd_kwargs",
+    "config_of_run",
     "dataset_kwargs",
     "distillation_kwargs",
     "engine_run_kwargs",

@@ -12,7 +12,11 @@ from typing import Any
 import yaml
 from yacs.config import CfgNode
 
+from torchreid_amd.config.tree import get_default_config
 from torchreid_amd.core.errors import InputError
+
+#: Keys of earlier versions and what they are called now; runs trained then are read with it.
+RENAMED: dict[str, str] = {}
 
 
 def merge(cfg: CfgNode, config_file: str | os.PathLike[str] = "", opts: Sequence[str] = ()) -> CfgNode:
@@ -47,6 +51,32 @@ def merge(cfg: CfgNode, config_file: str | os.PathLike[str] = "", opts: Sequence
     values = [_fit(node[key.split(".")[-1]], value, key, where) for node, key, value, where in fitted]
     for (node, key, _, _), value in zip(fitted, values, strict=True):
         node[key.split(".")[-1]] = value
+    return cfg
+
+
+def config_of_run(config: Mapping[str, Any]) -> CfgNode:
+    """The configuration a run was trained with, as a tree; what the run did not know has its default.
+
+    Args:
+        config: as ``run.json`` holds it (``Run.config``), nested.
+
+    Raises:
+        InputError: a key that this version lacks, or a value of the wrong type.
+    """
+    cfg, where = get_default_config(), " of the run"
+    for old, value in _flat(config):
+        if old == "use_gpu":  # of the machine, not of the run
+            continue
+        key = RENAMED.get(old, old)
+        try:
+            node, name = _node(cfg, key, where), key.split(".")[-1]
+            as_it_stands = isinstance(value, str) and isinstance(node[name], str)
+            node[name] = value if as_it_stands else _fit(node[name], value, key, where)
+        except InputError as error:
+            raise InputError(
+                f"{error}; the run was trained with another version of torchreid_amd: use that one, or take "
+                "the key out of run.json"
+            ) from None
     return cfg
 
 

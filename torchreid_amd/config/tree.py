@@ -8,6 +8,8 @@ from yacs.config import CfgNode
 
 from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
 
+DEFAULT_HEAD = "additive"  #: of the command line and of :func:`torchreid_amd.create_interpreter`
+
 
 def get_default_config() -> CfgNode:
     """A new configuration with every default.
@@ -104,7 +106,7 @@ def get_default_config() -> CfgNode:
 def _amd_defaults() -> dict[str, Any]:
     """The ``amd`` node: everything about the interpreter."""
     return {
-        "head": "additive",  # a registered head: additive; amd and attrimeter, the paper's
+        "head": DEFAULT_HEAD,  # a registered head: additive; amd and attrimeter, the paper's
         "init": "target",  # start of the head's own stages: target or fresh
         "metric": "",  # distance to decompose: euclidean (plain), squared_euclidean, cosine; empty: test's
         "form": "",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum; exact: additive; empty: the head's own

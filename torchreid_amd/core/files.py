@@ -49,10 +49,18 @@ def _umask() -> int:
     return mask
 
 
+def json_text(data: Mapping[str, Any]) -> str:
+    """A dictionary as JSON, in lines."""
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
 def write_json(data: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Write a dictionary as JSON, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write :func:`json_text`, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    save_text(json_text(data), path)
 
 
 def save_text(text: str, path: str | os.PathLike[str]) -> None:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn import functional
-from yacs.config import CfgNode
 
-from torchreid_amd.config import get_default_config
+from torchreid_amd.config import config_of_run
 from torchreid_amd.core import host
 from torchreid_amd.core.files import write_json
 from torchreid_amd.engine.engine import ImageAMDEngine
@@ -56,9 +55,8 @@ def evaluate(
     """
     settings = settings or Settings()
     run = load_run(folder, weights)
-    cfg = get_default_config()
+    cfg = config_of_run(run.config)
     cfg.use_gpu = torch.cuda.is_available()
-    cfg.merge_from_other_cfg(CfgNode(run.config))
     cfg = change(cfg)
     cfg.data.height, cfg.data.width = run.size
     cfg.data.norm_mean, cfg.data.norm_std = list(run.norm_mean), list(run.norm_std)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from torchreid_amd.attributes.photograph_labels import PhotographLabels
 from torchreid_amd.attributes.schema import UNKNOWN, Labels, read_labels
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import (
@@ -53,12 +54,14 @@ class Explainer:
 
     Args:
         interpreter: a trained interpreter.
-        size: (H, W) the target was trained with, in pixels.
+        size: (H, W) of the target's input in pixels; what the target is made for, if not given.
         norm_mean: channel means of torchreid's normalisation.
         norm_std: channel standard deviations of it.
         device: where to compute; where the interpreter is, if not given.
         labels: where to look up the labels of photographs given as paths; a source with other
             attributes is projected on the interpreter's by name.
+
+    ``config`` is the configuration of the run it comes from, nested; empty where it comes from none.
 
     Photographs are paths, PIL images or arrays; see :func:`torchreid_amd.core.images.read_image`. The
     interpreter computes in eval mode and without gradients, and gets its mode back.
@@ -67,12 +70,13 @@ class Explainer:
     def __init__(
         self,
         interpreter: Interpreter,
-        size: tuple[int, int] = (256, 128),
+        size: tuple[int, int] | None = None,
         norm_mean: Sequence[float] = IMAGENET_MEAN,
         norm_std: Sequence[float] = IMAGENET_STD,
         device: torch.device | str | None = None,
         labels: LabelsByPath | None = None,
     ) -> None:
+        size = interpreter.target.size if size is None else size
         if len(size) != 2 or min(size) < 1:
             raise InputError(f"size is {size!r}; expected (height, width) in pixels, e.g. (256, 128)")
         self.interpreter = interpreter if device is None else interpreter.to(torch.device(device))
@@ -84,6 +88,7 @@ class Explainer:
         if labels is not None and known.attributes != self.schema.attributes:
             labels = labels.project(self.schema)  # type: ignore[attr-defined]
         self.labels = labels
+        self.config: dict[str, Any] = {}
 
     @classmethod
     def from_pretrained(
@@ -99,13 +104,18 @@ class Explainer:
             folder: the run folder.
             weights: the target's weights, where they are no longer at the path the run remembers.
             device: where to compute.
-            labels: where to look up the labels of photographs given as paths.
+            labels: where to look up the labels of photographs given as paths; the run's own data sets,
+                where they still are, if not given.
 
         Raises:
-            InputError: the folder is no run folder, or the weights are missing or others.
+            InputError: the folder is no run folder, the weights are missing or others, or the run's
+                configuration is that of another version.
         """
         run = load_run(folder, weights=weights)
-        return cls(run.interpreter, run.size, run.norm_mean, run.norm_std, device, labels)
+        labels = PhotographLabels(run.config, run.schema) if labels is None else labels
+        explainer = cls(run.interpreter, run.size, run.norm_mean, run.norm_std, device, labels)
+        explainer.config = run.config
+        return explainer
 
     def explain(
         self, a: ImageLike, b: ImageLike, labels_a: GivenLabels = None, labels_b: GivenLabels = None

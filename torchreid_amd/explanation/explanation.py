@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from torchreid_amd.core.files import save_text, write_json
+from torchreid_amd.core.files import json_text, save_text
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.explanation.report.pair_page import pair_page
@@ -36,13 +36,20 @@ class Written(ABC):
     def summary(self) -> str:
         """In sentences."""
 
-    def to_json(self, path: str | os.PathLike[str], maps: bool = False) -> None:
-        """Write :meth:`to_dict` as JSON.
+    def to_json(self, path: str | os.PathLike[str] | None = None, maps: bool = False) -> str:
+        """:meth:`to_dict` as JSON.
+
+        Args:
+            path: also write it there.
+            maps: as those of :meth:`to_dict`.
 
         Raises:
             InputError: the file cannot be written.
         """
-        write_json(self.to_dict(maps), path)
+        text = json_text(self.to_dict(maps))
+        if path is not None:
+            save_text(text, path)
+        return text
 
     def plot(self, path: str | os.PathLike[str] | None = None, top: int | None = None) -> Figure:
         """A figure.

@@ -7,14 +7,16 @@ p_k = d_k / Σ_l d_l.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.attributes.sets import schema_named
+from torchreid_amd.config.tree import DEFAULT_HEAD
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.registry import attribute_sets
 from torchreid_amd.heads import heads
 from torchreid_amd.interpreter.contributions import check_form, contributions_between, shares_of
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
@@ -55,7 +57,7 @@ class Interpreter(nn.Module):
         form = check_form(form or str(getattr(head, "form", "mean")))
         self.target = target
         self.head = head
-        self.attributes = attributes
+        self.attributes = schema_named(attributes)
         self.metric = metric
         self.form = form
 
@@ -120,8 +122,8 @@ class Interpreter(nn.Module):
 
 def create_interpreter(
     target: nn.Module | str,
-    head: str = "amd",
-    attributes: str | AttributeSchema = "market1501",
+    head: str = DEFAULT_HEAD,
+    attributes: str | AttributeSchema | Sequence[str] = "market1501",
     metric: str = "euclidean",
     form: str = "",
     *,
@@ -133,8 +135,8 @@ def create_interpreter(
     Args:
         target: a :class:`~torchreid_amd.targets.Target`, any torchreid model (it is cut by name, or
             automatically), or the name of one. It is frozen in place.
-        head: a registered head: ``'amd'``, ``'attrimeter'`` or ``'additive'``.
-        attributes: a registered attribute set, or a schema.
+        head: a registered head: ``'additive'``, or the paper's ``'amd'`` and ``'attrimeter'``.
+        attributes: a registered attribute set, a schema, or the names of the attributes.
         metric: ``'euclidean'`` (plain, as in the paper), ``'squared_euclidean'``, ``'cosine'``.
         form: ``'mean'``, ``'sum'`` or ``'additive'``; the head's own where it is empty.
         name: the name the model was built by, where it cannot be told from the model.
@@ -143,7 +145,7 @@ def create_interpreter(
     Raises:
         InputError: an unknown name, or a model that cannot be cut.
     """
-    schema = attribute_sets[attributes]() if isinstance(attributes, str) else attributes
+    schema = schema_named(attributes)
     cut = build_target(target, name=name)
     make = heads[head]
     wanted = inspect.signature(make).parameters

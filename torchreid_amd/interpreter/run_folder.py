@@ -84,7 +84,7 @@ def save_run(
     num_classes: int,
     loss: str = "softmax",
     weights: str | os.PathLike[str] = "",
-    size: Sequence[int] = (256, 128),
+    size: Sequence[int] | None = None,
     norm_mean: Sequence[float] = IMAGENET_MEAN,
     norm_std: Sequence[float] = IMAGENET_STD,
     config: Mapping[str, Any] | None = None,
@@ -100,7 +100,7 @@ def save_run(
         num_classes: identities the target was trained on.
         loss: the loss name the target was built with.
         weights: file of the target's weights, remembered as an absolute path.
-        size: (H, W) of the input in pixels.
+        size: (H, W) of the input in pixels; what the target is made for, if not given.
         norm_mean: channel means of the input normalisation.
         norm_std: channel standard deviations of it.
         config: the configuration, nested; a yacs node will do.
@@ -132,7 +132,11 @@ def save_run(
             "form": interpreter.form,
         },
         "attributes": interpreter.attributes.to_dict(),
-        "input": {"size": list(size), "norm_mean": list(norm_mean), "norm_std": list(norm_std)},
+        "input": {
+            "size": list(size or interpreter.target.size),
+            "norm_mean": list(norm_mean),
+            "norm_std": list(norm_std),
+        },
         "scores": scores or {},
         "config": config or {},
         "versions": {package: _version(package) for package in _PACKAGES},
