@@ -31,7 +31,7 @@ from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import FORMAT
 
 
-def testbed_of(decomposer: Decomposer, folder: Path) -> Testbed:
+def toy_testbed(decomposer: Decomposer, folder: Path) -> Testbed:
     people = toy_people(60, 0, folder)
     query, gallery = people.part(range(0, 60, 2)), people.part(range(1, 60, 2))
     return Testbed(decomposer, query, gallery, people, decomposer.embed_files(people.paths), ToyTruth(people))
@@ -59,8 +59,8 @@ class MovedHead(PerfectHead):
 
 
 def test_places_are_scored_where_the_cells_of_maps_lie(tmp_path: Path):
-    testbed = testbed_of(perfect_decomposer(), tmp_path)
-    moved = testbed_of(perfect_decomposer(), tmp_path)
+    testbed = toy_testbed(perfect_decomposer(), tmp_path)
+    moved = toy_testbed(perfect_decomposer(), tmp_path)
     moved.decomposer.interpreter.head = head = MovedHead()
     right, wrong = (localisation_scores(s, s.query)["interpreter"].percent() for s in (testbed, moved))
     head.offset = (-1.0, 0.0)
@@ -74,13 +74,13 @@ def test_places_are_scored_where_the_cells_of_maps_lie(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def perfect(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return record_of(testbed_of(perfect_decomposer(), tmp_path_factory.mktemp("perfect")))
+    return record_of(toy_testbed(perfect_decomposer(), tmp_path_factory.mktemp("perfect")))
 
 
 @pytest.fixture(scope="module")
 def random(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     torch.manual_seed(1)
-    return record_of(testbed_of(random_decomposer(), tmp_path_factory.mktemp("random")))
+    return record_of(toy_testbed(random_decomposer(), tmp_path_factory.mktemp("random")))
 
 
 def test_a_perfect_interpreter_scores_hundred_everywhere(perfect: dict[str, Any]):

@@ -24,7 +24,10 @@ def at_size(maps: Tensor, size: Sequence[int], offset: tuple[float, float] = (0.
         size: (H, W).
         offset: by how much of their cells they lie lower and further right than if spread evenly.
     """
-    return resized(maps.unsqueeze(0).float(), size, offset)[0]
+    given = maps.unsqueeze(0).float()
+    if size[0] < maps.shape[1] or size[1] < maps.shape[2]:  # moved while their cells are small
+        given, offset = resized(given, maps.shape[1:], offset), (0.0, 0.0)
+    return resized(given, size, offset)[0]
 
 
 def array_at_size(maps: Floats, size: Sequence[int], offset: tuple[float, float] = (0.0, 0.0)) -> Floats:
