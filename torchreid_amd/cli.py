@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torchreid_amd.core import registry
 from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError, unknown_name
+from torchreid_amd.core.messages import printed
 
 if TYPE_CHECKING:
     from torchreid_amd.explanation.explainer import Explainer
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.opts = rest + getattr(args, "opts", [])
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported, which is now to come
     try:
-        with outliving_the_reader():
+        with outliving_the_reader(), printed():
             args.run(args)
     except InputError as error:
         print(f"torchreid-amd: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from torchreid_amd.attributes.sets import schema_named
 from torchreid_amd.attributes.table_file import read_table
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import datasets
+
+_log = logging.getLogger(__name__)
 
 
 class ManagerLabels:
@@ -45,7 +48,7 @@ class ManagerLabels:
         self._test: dict[str, LabelSource | None] = {}
         line = _one_sided(self.schema, self._train_rows())
         if line:
-            print(line)
+            _log.warning(line)
         for name in cfg.data.targets:  # whatever is wrong with them is said before training
             self.test(name, [])
 
@@ -94,7 +97,7 @@ class ManagerLabels:
         if name not in self._splits:
             self._splits[name] = splits_of(self.cfg, name)
             for line in source.check_splits(self._splits[name], not shares_table(self.cfg)):
-                print(line)
+                _log.info(line)
         return source
 
 
@@ -114,7 +117,7 @@ def _one_sided(schema: AttributeSchema, rows: np.ndarray) -> str:
             said.append(f"{who} {', '.join(names[:5])}{more}")
     if not said or len(rows) < 2:
         return ""
-    return f"Warning: in the training labels {'; '.join(said)}; nothing can be learnt of that"
+    return f"in the training labels {'; '.join(said)}; nothing can be learnt of that"
 
 
 def schema_of(cfg: Any) -> AttributeSchema:

@@ -7,6 +7,7 @@ a rule that reads it off there, see :mod:`torchreid_amd.attributes.identity`.
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Iterable, Sequence
 
@@ -20,6 +21,7 @@ from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import datasets
 
+_log = logging.getLogger(__name__)
 
 
 class LabelSource:
@@ -226,7 +228,7 @@ def label_source(
         split: ``'train'``, ``'test'`` or ``'all'`` (as for torchreid's ``combineall``).
         known_pids: the data set's identities over all splits, before relabelling. If given, a
             row for another one is an error, and identities without a row are counted in one
-            printed line; :meth:`LabelSource.check` does the same from image paths.
+            logged line; :meth:`LabelSource.check` does the same from image paths.
         identity: where the identity stands in a path; see :class:`LabelSource`.
 
     Raises:
@@ -242,7 +244,7 @@ def label_source(
     if known_pids is not None and table.by == "pid":
         line = source.check_pids(known_pids)
         if line:
-            print(line)
+            _log.info(line)
     return source
 
 

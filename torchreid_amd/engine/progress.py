@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.safe_load import read_checkpoint
 from torchreid_amd.targets.weights import write_checkpoint
 
+_log = logging.getLogger(__name__)
 PROGRESS = "progress.pth.tar"
 
 
@@ -58,7 +60,7 @@ def read_progress(
     file = Path(path)
     file = file / PROGRESS if not file.suffix else file
     if not file.exists():
-        print(f"No progress at {str(file)!r} yet; starting from the first epoch")
+        _log.info(f"No progress at {str(file)!r} yet; starting from the first epoch")
         return 0
     state = read_checkpoint(file)
     try:
@@ -72,5 +74,5 @@ def read_progress(
             f"progress {str(file)!r} does not belong to this interpreter "
             f"({str(error).splitlines()[0][:120]}); use the options it was trained with, or another save_dir"
         ) from None
-    print(f"Resumed from {str(file)!r}: {epoch} epoch(s) are done")
+    _log.info(f"Resumed from {str(file)!r}: {epoch} epoch(s) are done")
     return epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 import traceback
@@ -25,6 +26,8 @@ from torchreid_amd.engine.amd_model import graft
 from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.progress import read_progress
 from torchreid_amd.targets.weights import load_weights
+
+_log = logging.getLogger(__name__)
 
 
 def build_datamanager(cfg: Any) -> Any:
@@ -72,7 +75,7 @@ def build_engine(cfg: Any, datamanager: Any) -> ImageAMDEngine:
     if cfg.model.load_weights:
         load_weights(target, cfg.model.load_weights)
     elif not cfg.model.resume:
-        print(f"Warning: {name} has no weights of its own (model.load_weights); its distances mean little")
+        _log.warning(f"{name} has no weights of its own (model.load_weights); its distances mean little")
     interpreter = graft(target, cfg, name)
     optim = host.torchreid().optim
     optimizer = optim.build_optimizer(interpreter.head, **optimizer_kwargs(cfg))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from torchreid_amd.core.host import model_name, unwrap
 from torchreid_amd.core.safe_load import MODEL_ZOO, read_checkpoint
 from torchreid_amd.targets.model_zoo import where_to_get
 
+_log = logging.getLogger(__name__)
 _NESTED = ("state_dict", "model_state_dict", "model")
 
 
@@ -95,7 +97,7 @@ class LoadReport:
 def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool = False) -> LoadReport:
     """Load a checkpoint into a model, all of it or nothing.
 
-    A classifier for another number of identities is skipped, with one printed line. Any other
+    A classifier for another number of identities is skipped, with one logged line. Any other
     difference is an error, and the model is then as it was. Half-precision weights are cast to
     the model's type. Tolerated as missing: ``num_batches_tracked`` (old checkpoints) and an
     interpreter grafted on the model (``interpreter.*``), when the file knows nothing of it.
@@ -103,7 +105,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
     Args:
         model: a model, possibly wrapped; see :func:`torchreid_amd.core.host.unwrap`.
         path: see :func:`read_state_dict`.
-        quiet: do not print the line.
+        quiet: do not log the line.
 
     Returns:
         What was loaded and skipped.
@@ -142,7 +144,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
     model.load_state_dict(chosen, strict=False)
     if skipped and not quiet:
         rows = given[skipped[0]].shape[0], expected[skipped[0]].shape[0]
-        print(
+        _log.info(
             f"{Path(path).name}: classifier of {rows[0]} identities skipped, the model has {rows[1]} "
             f"({', '.join(skipped)})"
         )

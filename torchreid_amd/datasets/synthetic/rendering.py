@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import shutil
@@ -26,6 +27,7 @@ from torchreid_amd.datasets.synthetic.photograph import take
 from torchreid_amd.datasets.synthetic.records import GALLERY, QUERY, TRAIN, files
 from torchreid_amd.datasets.synthetic.regions import FILE, pack, write_regions
 
+_log = logging.getLogger(__name__)
 IMAGES = "Market-1501-v15.09.15"
 ABOUT = "synthetic.json"
 
@@ -174,10 +176,7 @@ def _render_into(folder: Path, options: SyntheticOptions, workers: int) -> None:
         everybody = {split: people(options, split) for split in ("train", "test")}
         names: list[str] = []
         chunks: list[bytes] = []
-        print(
-            f"rendering {options.train_ids + options.test_ids} synthetic pedestrians into {folder}",
-            flush=True,
-        )
+        _log.info(f"rendering {options.train_ids + options.test_ids} synthetic pedestrians into {folder}")
         with _mapper(workers) as run:
             job = partial(_render_person, options=options, images=made / IMAGES)
             for done in run(job, everybody["train"] + everybody["test"]):
