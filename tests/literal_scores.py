@@ -58,7 +58,7 @@ def literal_scores(
     kinds = ("e", "c", "hit", "common hit")
     names = ("adre", *kinds, *(f"prior {kind}" for kind in kinds))
     values: dict[str, list[float]] = {name: [] for name in names}
-    per_attribute = [[0, 0] for _ in range(query.attributes)]
+    per_attribute = [[0, 0] for _ in range(query.num_attributes)]
     counts = {"all": 0, "removed": 0, "used": 0, "zero_distance": 0, "annotated": 0}
     for i in range(len(query)):
         for j in range(len(gallery)):
@@ -69,7 +69,8 @@ def literal_scores(
             counts["used"] += 1
             d = distance(query.embedding[i], gallery.embedding[j])
             parts = [
-                distance(query.components[i, k], gallery.components[j, k]) for k in range(query.attributes)
+                distance(query.components[i, k], gallery.components[j, k])
+                for k in range(query.num_attributes)
             ]
             whole = sum(parts) / len(parts) if form == "mean" else sum(parts)
             if d == 0:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torchreid_amd.core.errors import InputError, unknown_name
 
 UNKNOWN = -1  #: label of an attribute nobody annotated; 0 is "no", 1 is "yes"
+Labels = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,6 @@ def _words(given: Any) -> tuple[str, str]:
     if len(words) != 2:
         raise TypeError(f"{given!r} is not [yes, no]")
     return words[0], words[1]
-
-
-Labels = NDArray[np.int8]
 
 
 def read_labels(

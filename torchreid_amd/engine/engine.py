@@ -40,6 +40,8 @@ from torchreid_amd.targets.weights import is_classifier
 _torchreid = host.torchreid()
 Engine: Any = _torchreid.engine.Engine
 
+TARGET = "target.safetensors"  #: where the target's weights are kept that came from no file
+
 
 def interpreter_of(model: nn.Module) -> Interpreter | None:
     """The interpreter inside a model, wrapped or one of the ``amd_*`` models; else None."""
@@ -255,9 +257,6 @@ class ImageAMDEngine(Engine):
 
 def _fraction(percent: float | None) -> float:
     return 0.0 if percent is None else percent / 100
-
-
-TARGET = "target.safetensors"
 
 
 def save_engine_run(engine: ImageAMDEngine, save_dir: str, epochs: int) -> Path:

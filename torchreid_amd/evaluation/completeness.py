@@ -13,6 +13,9 @@ from torch import Tensor
 
 from torchreid_amd.evaluation.statistics import IdentitySums, Interval, Mean, bootstrap_intervals, percent
 
+LOWEST, HIGHEST, PER_DECADE = -5, 2, 80  # powers of ten the bins span; a bin is 2.9 % wide
+BINS = (HIGHEST - LOWEST) * PER_DECADE
+
 
 def relative_error(distance: Tensor, decomposed: Tensor) -> tuple[Tensor, Tensor]:
     """|d − decomposed d| / d of each pair.
@@ -92,12 +95,6 @@ class ADRE:
         adre.error, adre.high = Mean.from_dict(state["error"]), Quantile.from_dict(state["high"])
         adre.largest, adre.left_out = float(state["largest"]), int(state["left_out"])
         return adre
-
-
-LOWEST, HIGHEST, PER_DECADE = -5, 2, 80  # powers of ten the bins span; a bin is 2.9 % wide
-
-
-BINS = (HIGHEST - LOWEST) * PER_DECADE
 
 
 class Quantile:

@@ -149,7 +149,7 @@ def score_reweightings(
     device = torch.device(device)
     scores = [Retrieval() for _ in reweightings]
     rows, columns = block_sizes(
-        len(query), len(gallery) * (1 + len(scores)), query.attributes, query.embedding.shape[1], memory
+        len(query), len(gallery) * (1 + len(scores)), query.num_attributes, query.embedding.shape[1], memory
     )
     for q in slices(len(query), rows):
         of_query = query.block(q, device)

@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
+DRAWS = 1000  #: how often the identities are drawn again
+LEVEL = 0.95  #: share of the draws inside an interval
+SEED = 0  #: of the draws
+NOBODY = -1  #: the identity of what was added without one
+
+Interval = tuple[float, float]
+
 
 class Mean:
     """Weighted mean of what it was given, in float64.
@@ -110,18 +117,6 @@ def spearman(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     return float(a @ b) / size if size > 0 else 0.0
 
 
-DRAWS = 1000  #: how often the identities are drawn again
-
-
-LEVEL = 0.95  #: share of the draws inside an interval
-
-
-SEED = 0
-
-
-Interval = tuple[float, float]
-
-
 @lru_cache(maxsize=4)
 def drawn_identities(identities: int, draws: int = DRAWS, seed: int = SEED) -> Tensor:
     """(draws, I) float64: how often each identity comes up in each draw of I of them.
@@ -158,9 +153,6 @@ def bootstrap_intervals(
     ends = torch.tensor([(1 - LEVEL) / 2, (1 + LEVEL) / 2], dtype=torch.float64)
     found = torch.nanquantile(values, ends, dim=0).T.tolist()
     return [(low, high) if low == low and high == high else None for low, high in found]
-
-
-NOBODY = -1  #: the identity of what was added without one
 
 
 class IdentitySums:

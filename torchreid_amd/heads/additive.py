@@ -40,7 +40,7 @@ class AdditiveHead(nn.Module):
 
     Args:
         target: the frozen target.
-        attributes: M.
+        num_attributes: M.
         channels: C of the target's principal feature map.
         width: channels inside the network that recognises attributes.
         sharpness: factor of the log-odds before a strength s_k = sigmoid is taken of them.

@@ -26,7 +26,7 @@ class AMDHead(nn.Module):
 
     Args:
         target: the frozen target; its stem is shared, its body copied.
-        attributes: M.
+        num_attributes: M.
         channels: C of the target's principal feature map.
         init: start the copy from the ``'target'``'s weights or ``'fresh'``.
     """

@@ -22,7 +22,7 @@ class AttriMeterHead(nn.Module):
 
     Args:
         target: the frozen target.
-        attributes: M.
+        num_attributes: M.
         channels: C of the target's principal feature map.
     """
 

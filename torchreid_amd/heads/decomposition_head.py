@@ -21,7 +21,7 @@ class DecompositionHead(nn.Module):
 
     Args:
         channels: C of the feature map.
-        attributes: M, the number of maps.
+        num_attributes: M, the number of maps.
     """
 
     def __init__(self, channels: int, num_attributes: int) -> None:

@@ -14,7 +14,7 @@ class Directions(nn.Module):
     """Least squares of embeddings (D) on attributes (M), from running sums.
 
     Args:
-        attributes: M.
+        num_attributes: M.
         embedding: D.
         penalty: on the squared length of the directions, as a share of the images: an attribute of
             that variance is halved, one that everybody or hardly anybody has shrinks more.

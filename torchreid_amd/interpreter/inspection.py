@@ -171,7 +171,6 @@ def inspect_model(
     Raises:
         InputError: which step failed and what to do.
     """
-
     own = ":" in model
     module = _own_model(model) if own else host.build_model(model)
     if weights:
@@ -191,7 +190,6 @@ def _inspected(
     map: str | Sequence[str],  # noqa: A002
     stem: str | Sequence[str],
 ) -> Inspection:
-
     if map:
         target = cut(module, map=map, stem=stem, size=wanted or (256, 128), name=name)
     elif own:

@@ -84,7 +84,7 @@ class Interpreter(nn.Module):
     def offset(self) -> tuple[float, float]:
         """By how much of a cell its maps lie lower and further right than if spread evenly over the image.
 
-        Those of the target's principal feature map, unless the head has a ``offset`` of its own; see
+        Those of the target's principal feature map, unless the head has an ``offset`` of its own; see
         :mod:`torchreid_amd.targets.receptive_fields`.
         """
         own: tuple[float, float] | None = getattr(self.head, "offset", None)

@@ -22,7 +22,7 @@ from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
 from torchreid_amd.targets.tracing import device_of
 
-__all__ = ["AveragePoolTail", "Cut", "Features", "CutPoint", "Tail", "Target", "principal"]
+__all__ = ["AveragePoolTail", "CutPoint", "Features", "Tail", "Target", "principal"]
 
 
 @dataclass(frozen=True)
@@ -226,6 +226,3 @@ class _Composed(nn.Module):
         for function in self.functions:
             x = function(x)
         return x
-
-
-Cut = Callable[[nn.Module], Target]

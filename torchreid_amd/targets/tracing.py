@@ -13,6 +13,8 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from torchreid_amd.core.errors import InputError
 
+_IN_PLACE = (operator.iadd, operator.imul, operator.isub, operator.itruediv)
+
 
 class _Tracer(fx.Tracer):
     """Follows modules made on the fly, and goes no deeper than it is told to."""
@@ -95,9 +97,6 @@ def writes_in_place(node: fx.Node, traced: fx.GraphModule) -> bool:
     name = getattr(node.target, "__name__", str(node.target))
     in_place = name.endswith("_") and not name.endswith("__")
     return in_place or bool(node.kwargs.get("inplace", False)) or node.target in _IN_PLACE
-
-
-_IN_PLACE = (operator.iadd, operator.imul, operator.isub, operator.itruediv)
 
 
 def extract(model: nn.Module, start: Sequence[fx.Node], end: Sequence[fx.Node]) -> fx.GraphModule:

@@ -59,7 +59,7 @@ class DecomposedImages:
         return self.components.shape[0]
 
     @property
-    def attributes(self) -> int:
+    def num_attributes(self) -> int:
         """M."""
         return self.components.shape[1]
 

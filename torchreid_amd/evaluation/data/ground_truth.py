@@ -50,7 +50,6 @@ class SyntheticTruth:
 
     @staticmethod
     def _changed(path: str, changes: Sequence[Change]) -> list[NDArray[np.uint8]]:
-
         record, options = find_record(path)
         person = person_of(record.pid, options)
         people = [person.with_attribute(change.attribute, change.value) for change in changes]

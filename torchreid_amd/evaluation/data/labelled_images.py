@@ -1,4 +1,4 @@
-"""Photographs of an evaluation: read, resized and put through target and interpreter."""
+"""Photographs of an evaluation with what is known of them, and pairs drawn from them."""
 
 from __future__ import annotations
 

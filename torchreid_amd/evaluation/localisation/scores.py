@@ -17,6 +17,8 @@ from torch import Tensor
 
 from torchreid_amd.evaluation.statistics import IdentitySums, Interval, Mean, bootstrap_intervals, percent
 
+NAMES = ("pointing", "relevance_mass", "rank_accuracy", "area")
+
 
 def pointing(maps: Tensor, regions: Tensor) -> Tensor:
     """Is the largest value inside? Of several equal ones, how many are.
@@ -72,9 +74,6 @@ def mass_in_regions(maps: Tensor, regions: Tensor) -> Tensor:
     return share @ regions.flatten(1).double().T
 
 
-NAMES = ("pointing", "relevance_mass", "rank_accuracy", "area")
-
-
 class LocalisationScores:
     """Sums by identity of the scores of each attribute, on the images where it is visible.
 
@@ -82,11 +81,11 @@ class LocalisationScores:
     does not drown what few people carry.
 
     Args:
-        attributes: M.
+        num_attributes: M.
     """
 
     def __init__(self, num_attributes: int) -> None:
-        self.attributes = num_attributes
+        self.num_attributes = num_attributes
         self.mean = Mean(len(NAMES) * num_attributes)
         self.confusion = IdentitySums((3, num_attributes, num_attributes))
 
@@ -100,7 +99,7 @@ class LocalisationScores:
         """
         visible = regions.flatten(1).any(1)
         who = torch.tensor([identity])
-        values = torch.zeros(len(NAMES), self.attributes, dtype=torch.float64)
+        values = torch.zeros(len(NAMES), self.num_attributes, dtype=torch.float64)
         if visible.any():
             some, places = maps[visible], regions[visible]
             for row, score in enumerate((pointing, relevance_mass, relevance_rank_accuracy)):
@@ -141,11 +140,11 @@ class LocalisationScores:
 
     def by_attribute(self) -> list[dict[str, Any]]:
         """M rows: ``images`` where it is visible, each score in percent, and ``intervals``."""
-        count = self.mean.count[: self.attributes].tolist()
+        count = self.mean.count[: self.num_attributes].tolist()
         values, ends = self.mean.values, self.mean.intervals
         rows = []
-        for k in range(self.attributes):
-            at = [k + row * self.attributes for row in range(len(NAMES))]
+        for k in range(self.num_attributes):
+            at = [k + row * self.num_attributes for row in range(len(NAMES))]
             found = {n: values[i] for n, i in zip(NAMES, at, strict=True)}
             rows.append(
                 {"images": int(count[k])}

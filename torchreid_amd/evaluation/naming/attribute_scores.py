@@ -30,11 +30,11 @@ class AttributeScores:
     where no attribute is known of both persons.
 
     Args:
-        attributes: M.
+        num_attributes: M.
     """
 
     def __init__(self, num_attributes: int) -> None:
-        self.attributes = num_attributes
+        self.num_attributes = num_attributes
         self.mean = Mean(len(NAMES) + 2 * num_attributes)
 
     def update(
@@ -115,15 +115,15 @@ class AttributeScores:
 
     def percent_by_attribute(self) -> list[float | None]:
         """M hit rates in percent: of the pairs that differ in it, where is it among the top N?"""
-        return _percents(self.mean.values)[len(NAMES) :][: self.attributes]
+        return _percents(self.mean.values)[len(NAMES) :][: self.num_attributes]
 
     def common_percent_by_attribute(self) -> list[float | None]:
         """M hit rates in percent: of the pairs that agree in it, where is it not among the top N?"""
-        return _percents(self.mean.values)[len(NAMES) + self.attributes :]
+        return _percents(self.mean.values)[len(NAMES) + self.num_attributes :]
 
     def intervals_by_attribute(self) -> list[Interval | None]:
         """95 % intervals of :meth:`percent_by_attribute`."""
-        return [percent(i) for i in self.mean.intervals[len(NAMES) :][: self.attributes]]
+        return [percent(i) for i in self.mean.intervals[len(NAMES) :][: self.num_attributes]]
 
     @property
     def pairs(self) -> tuple[int, int]:
@@ -133,11 +133,11 @@ class AttributeScores:
     @property
     def pairs_by_attribute(self) -> list[int]:
         """M numbers of pairs that differ in the attribute."""
-        return [int(n) for n in self.mean.count[len(NAMES) :][: self.attributes]]
+        return [int(n) for n in self.mean.count[len(NAMES) :][: self.num_attributes]]
 
     def to_dict(self) -> dict[str, Any]:
         """The state, JSON-ready; :meth:`from_dict` reads it back."""
-        return {"attributes": self.attributes, "mean": self.mean.to_dict()}
+        return {"attributes": self.num_attributes, "mean": self.mean.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AttributeScores:

@@ -79,7 +79,7 @@ def label_pairs(
         i, j = same_person_and_camera(query, gallery, rows).nonzero().unbind(1)
         removed.append(torch.stack([q_index[rows][i], g_index[j]]))
     u, v = torch.cat(removed, 1) if removed else torch.empty(2, 0, dtype=torch.long)
-    pairs = memory // 2 // (query.attributes * _PER_PAIR_AND_ATTRIBUTE)
+    pairs = memory // 2 // (query.num_attributes * _PER_PAIR_AND_ATTRIBUTE)
     for rows in slices(len(q_rows), max(1, pairs // max(len(g_rows), 1))):
         weight = q_count[rows, None] * g_count
         inside = (u >= rows.start) & (u < rows.stop) & (g_count[v] > 0)

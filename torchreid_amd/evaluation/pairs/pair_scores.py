@@ -20,7 +20,7 @@ class PairScores:
     """The state of :func:`~torchreid_amd.evaluation.score_pairs`.
 
     Args:
-        attributes: M.
+        num_attributes: M.
         metric: name of the distance.
         form: ``'mean'``, ``'sum'`` or ``'additive'``.
         others: names of further distances whose ADRE is measured.

@@ -47,12 +47,12 @@ def same_and_nearest(
         left out.
     """
     rows, columns = block_sizes(
-        len(images), len(images), images.attributes, images.embedding.shape[1], memory
+        len(images), len(images), images.num_attributes, images.embedding.shape[1], memory
     )
     same, other = [], []
     for q in slices(len(images), rows):
         of_query = images.block(q, device)
-        nearest = torch.empty(len(of_query[0]), 0, 1 + images.attributes)
+        nearest = torch.empty(len(of_query[0]), 0, 1 + images.num_attributes)
         for g in slices(len(images), columns):
             d, shares = (x.cpu() for x in block_shares(distance, form, of_query, images.block(g, device)))
             found = torch.cat([d.log().unsqueeze(2), shares], 2)

@@ -61,8 +61,8 @@ def evaluate_decomposition(
             that are not finite.
     """
     state = score_pairs(query, gallery, distance, form, rates, device, memory, others=others, rankers=rankers)
-    names = list(attributes) if attributes is not None else [str(k) for k in range(query.attributes)]
-    _check_length("attribute names", names, query.attributes)
+    names = list(attributes) if attributes is not None else [str(k) for k in range(query.num_attributes)]
+    _check_length("attribute names", names, query.num_attributes)
     return state.scores(names)
 
 
@@ -89,9 +89,9 @@ def score_pairs(
     device = torch.device(device)
     others = [other for other in others if other.name != distance.name]
     state = PairScores(
-        query.attributes, distance.name, form, [d.name for d in others], list(rankers), rates is not None
+        query.num_attributes, distance.name, form, [d.name for d in others], list(rankers), rates is not None
     )
-    sizes = block_sizes(len(query), len(gallery), query.attributes, query.embedding.shape[1], memory)
+    sizes = block_sizes(len(query), len(gallery), query.num_attributes, query.embedding.shape[1], memory)
     for q in slices(len(query), sizes[0]):
         q_distance, q_decomposed = _rows(
             state, query, gallery, q, sizes[1], distance, others, rankers, device
@@ -190,13 +190,13 @@ def _check(
             f"there are {len(query)} query and {len(gallery)} gallery images; expected some of both"
         )
     if rates is not None:
-        _check_length("training rates", rates, query.attributes)
+        _check_length("training rates", rates, query.num_attributes)
     for name, sides in rankers.items():
         for side, images in zip(sides, (query, gallery), strict=True):
-            if tuple(side.shape) != (len(images), query.attributes):
+            if tuple(side.shape) != (len(images), query.num_attributes):
                 raise InputError(
                     f"ranking {name!r} has shape {tuple(side.shape)}; expected "
-                    f"{(len(images), query.attributes)}, one number for each image and attribute"
+                    f"{(len(images), query.num_attributes)}, one number for each image and attribute"
                 )
 
 

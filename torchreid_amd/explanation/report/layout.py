@@ -20,6 +20,7 @@ from PIL import Image
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 
+DPI = 160
 INK = "#1f2328"  # text
 FAINT = "#667079"  # secondary text and lines
 REMAINDER = "#8a939c"
@@ -117,9 +118,6 @@ def wrap(words: str, size: float, width: float, lines: int = 2) -> list[str]:
 def widest_aspect(images: Iterable[Image.Image]) -> float:
     """Width over height of the widest image, between 0.4 and 0.9: the shape of a column."""
     return min(0.9, max(0.4, *(i.width / i.height for i in images)))
-
-
-DPI = 160
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:

@@ -17,6 +17,8 @@ from torchreid_amd.targets.tracing import device_of, extract, noise, place_of, t
 
 _TOLERANCE = 1e-5
 
+Parts = tuple[nn.Module, nn.Module, nn.Module, CutPoint]
+
 
 def cut(
     model: nn.Module,
@@ -89,9 +91,6 @@ def cut(
             f"{error:.0e}): its output depends on more than these maps; name every map it is made of"
         )
     return target
-
-
-Parts = tuple[nn.Module, nn.Module, nn.Module, CutPoint]
 
 
 def _by_tracing(model: nn.Module, traced: fx.GraphModule, stems: list[str], maps: list[str]) -> Parts:
