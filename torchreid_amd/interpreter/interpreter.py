@@ -24,6 +24,7 @@ from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.targets import Target
 from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.tail import principal
+from torchreid_amd.targets.tracing import device_of
 
 
 class Interpreter(nn.Module):
@@ -78,7 +79,7 @@ class Interpreter(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.target.device
+        return device_of(self)
 
     @property
     def offset(self) -> tuple[float, float]:
