@@ -12,6 +12,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD, ImageLike, read_image, to_tensor
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.interpreter import Interpreter
+from torchreid_amd.targets.tracing import precision_of
 
 BATCH = 32  #: images a forward pass; more are slower on a CPU
 
@@ -99,8 +100,7 @@ class Decomposer:
 
     def _input(self, images: Tensor) -> Tensor:
         """Images where and in the precision in which the interpreter computes."""
-        weights = (p.dtype for p in self.interpreter.parameters() if p.is_floating_point())
-        return images.to(self.device, next(weights, torch.float32))
+        return images.to(self.device, precision_of(self.interpreter))
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.targets.tracing import first_line, noise
+from torchreid_amd.targets.tracing import device_of, first_line, noise, precision_of
 
 _TOLERANCE = 1e-3  #: of the largest value; batches of another size are summed in another order
 _WRAP = "wrap it in a module whose eval forward returns the embeddings (B, D) that are compared"
@@ -29,8 +29,7 @@ def check_embedding(model: nn.Module, size: tuple[int, int], name: str = "") -> 
             it gives.
     """
     kind = name or type(model).__name__
-    weight = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(()))
-    images = noise(2, size).to(weight.device, weight.dtype)
+    images = noise(2, size, device_of(model)).to(precision_of(model))
     two, one = _run(model, images, kind), _run(model, images[:1], kind)
     for batch, given in ((2, two), (1, one)):
         if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != batch:

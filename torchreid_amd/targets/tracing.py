@@ -66,6 +66,11 @@ def device_of(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
+def precision_of(model: nn.Module) -> torch.dtype:
+    """In what a model computes: the type of its first parameter that is a float; float32 without any."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+
+
 def noise(batch: int, size: tuple[int, int], device: torch.device | str = "cpu") -> torch.Tensor:
     """The same images (B, 3, H, W) of noise every time."""
     return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(0)).to(device)

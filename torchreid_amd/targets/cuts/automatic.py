@@ -87,10 +87,9 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
 
 def _check(model: nn.Module, size: tuple[int, int]) -> None:
     """That it gives one embedding, where it runs at all; why it does not is said later."""
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     try:
         with torch.no_grad():
-            model.eval()(noise(1, size).to(device))
+            model.eval()(noise(1, size, device_of(model)))
     except Exception:
         return
     check_embedding(model, size)
