@@ -16,7 +16,8 @@ from torchreid_amd import config
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.safe_load import read_checkpoint
-from torchreid_amd.targets.weights import fingerprint, load_weights, read_state_dict, write_checkpoint
+from torchreid_amd.targets.state_dicts import read_state_dict
+from torchreid_amd.targets.weights import fingerprint, load_weights, write_checkpoint
 
 # --- loading -------------------------------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pickle
 import struct
+import tarfile
 import zipfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -19,7 +21,7 @@ from torch import nn
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.safe_load import read_checkpoint
-from torchreid_amd.targets.weights import read_state_dict
+from torchreid_amd.targets.state_dicts import read_state_dict
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -148,7 +150,7 @@ def test_torchscript_is_refused(tmp_path: Path) -> None:
             return 2 * x
 
     torch.jit.trace(Double(), torch.ones(1)).save(str(tmp_path / "w.pt"))
-    with pytest.raises(InputError, match="no checkpoint") as error:
+    with pytest.raises(InputError, match="is a TorchScript program.*model.state_dict") as error:
         read_state_dict(tmp_path / "w.pt")
     one_line(error)
 
@@ -169,9 +171,13 @@ def test_truncated_files(tmp_path: Path, how: str, kept: float) -> None:
 
 BAD_FILES = {
     "text": (b"not a model\n", "is a text file"),
-    "web page": ("<!DOCTYPE html><p>Quota überschritten".encode(), "is a text file"),
+    "web page": ("<!DOCTYPE html><p>Quota überschritten".encode(), "is a web page"),
     "noise": (bytes(range(256)) * 8, "damaged or no checkpoint"),
-    "zip of other things": (b"PK\x05\x06" + bytes(18), "damaged or no checkpoint"),
+    "empty zip": (b"PK\x05\x06" + bytes(18), "is a zip archive of nothing"),
+    "cut zip": (b"PK\x03\x04" + bytes(18), "damaged or no checkpoint"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "'git lfs pull'"),
+    "gzip": (gzip.compress(b"weights"), "is a gzip archive; .*unpack it"),
+    "photograph": (b"\xff\xd8\xff\xe0" + bytes(40), "is a JPEG image"),
     "safetensors of absurd size": (struct.pack("<Q", 1 << 60) + b"{}", "damaged or no checkpoint"),
     "empty": (b"", "is an empty file"),
 }
@@ -212,3 +218,37 @@ def test_checkpoints_without_weights(tmp_path: Path, content: object) -> None:
     with pytest.raises(InputError, match="state dict") as error:
         read_state_dict(tmp_path / "w.pth")
     one_line(error)
+
+
+def test_archives_name_what_is_in_them(tmp_path: Path) -> None:
+    torch.save(state_of(Small()), tmp_path / "w.pth")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "w.pth", "best/w.pth")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(tmp_path / "w.pth", "w.pth")
+    np.savez(tmp_path / "a.npz", weight=np.ones(2))
+    for name, said in (("a.zip", "'best/w.pth'"), ("a.tar", "tar archive"), ("a.npz", "NumPy arrays")):
+        with pytest.raises(InputError, match=said) as error:
+            read_state_dict(tmp_path / name)
+        one_line(error)
+
+
+def test_an_unpacked_checkpoint_is_named_and_reads_again_when_packed(tmp_path: Path) -> None:
+    state = state_of(Small())
+    torch.save(state, tmp_path / "w.pth")
+    zipfile.ZipFile(tmp_path / "w.pth").extractall(tmp_path / "out")
+    for given in (tmp_path / "out", tmp_path / "out" / "w"):
+        with pytest.raises(InputError, match="is a folder.*unpacked checkpoint.*zip -0 -r weights.pth 'w'"):
+            read_state_dict(given)
+    packed = tmp_path / "weights.pth"
+    with zipfile.ZipFile(packed, "w") as archive:  # what that command does
+        for file in sorted((tmp_path / "out").rglob("*")):
+            archive.write(file, file.relative_to(tmp_path / "out"))
+    assert same(read_state_dict(packed), state)
+
+
+def test_a_folder_names_the_checkpoints_in_it(tmp_path: Path) -> None:
+    for name in ("model.pth.tar-60", "model.safetensors", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"inside it: 'model.pth.tar-60', 'model.safetensors'$"):
+        read_state_dict(tmp_path)

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from torchreid_amd.plugin import install, uninstall
     from torchreid_amd.targets import Target, cut, cut_by_name, register_target
     from torchreid_amd.targets.build import build_target
-    from torchreid_amd.targets.weights import fingerprint, load_weights, read_state_dict
+    from torchreid_amd.targets.state_dicts import read_state_dict
+    from torchreid_amd.targets.weights import fingerprint, load_weights
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -76,7 +77,7 @@ else:
             "load_run": "interpreter.run_folder",
             "load_weights": "targets.weights",
             "losses": "losses:",
-            "read_state_dict": "targets.weights",
+            "read_state_dict": "targets.state_dicts",
             "register_attributes": "attributes",
             "register_dataset": "datasets",
             "register_head": "heads",

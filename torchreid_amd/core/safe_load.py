@@ -21,8 +21,10 @@ import safetensors.torch
 import torch
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.file_kinds import kind_of_file
 
 MODEL_ZOO = "https://kaiyangzhou.github.io/deep-person-reid/MODEL_ZOO"
+_SUFFIXES = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}  # of checkpoints
 _NUMBERS = "fiub"  # NumPy kinds a checkpoint may hold: floats, integers, booleans
 
 
@@ -83,7 +85,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise _unreadable(shown, start, error) from None
+        raise _unreadable(file, start, error) from None
     if not isinstance(content, Mapping):
         raise InputError(
             f"checkpoint {shown} holds a {type(content).__name__}, expected a state dict; "
@@ -100,10 +102,26 @@ def _existing_file(path: str | os.PathLike[str]) -> Path:
             f"no weights at {shown}; give the path of a checkpoint (torchreid's are at {MODEL_ZOO})"
         )
     if not file.is_file():
-        raise InputError(f"weights {shown} is a folder, expected a file; name the checkpoint inside it")
+        raise InputError(f"weights {shown} is a folder, expected a file; {_in_folder(file)}")
     if file.stat().st_size == 0:
         raise InputError(f"weights {shown} is an empty file; download or save it again ({MODEL_ZOO})")
     return file
+
+
+def _in_folder(folder: Path) -> str:
+    """What to give instead of a folder: a checkpoint inside it, or the folder packed again."""
+    inside = (
+        [folder, *sorted(f for f in folder.iterdir() if f.is_dir())] if os.access(folder, os.R_OK) else []
+    )
+    unpacked = next((f for f in inside if (f / "data.pkl").is_file()), None)
+    if unpacked is not None:
+        return (
+            f"it is an unpacked checkpoint: pack it again, cd {str(unpacked.parent)!r} && "
+            f"zip -0 -r weights.pth {unpacked.name!r}, and give weights.pth"
+        )
+    names = [f.name for f in sorted(folder.iterdir()) if _SUFFIXES & set(f.suffixes)] if inside else []
+    shown = ": " + ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "") if names else ""
+    return f"name the checkpoint inside it{shown}"
 
 
 def _first_bytes(file: Path) -> bytes:
@@ -116,7 +134,13 @@ def _first_bytes(file: Path) -> bytes:
         ) from None
 
 
-def _unreadable(shown: str, start: bytes, error: Exception) -> InputError:
+def _unreadable(file: Path, start: bytes, error: Exception) -> InputError:
+    shown, kind = repr(str(file)), kind_of_file(file)
+    if kind is not None:
+        what, remedy = kind
+        return InputError(
+            f"weights {shown} is {what}; expected a file of torch.save or safetensors, {remedy}"
+        )
     # the reader's own words: "GLOBAL posix.system was not an allowed global", "… is blocked"
     named = re.search(r"GLOBAL (\S+)", str(error))
     if named:

@@ -25,7 +25,8 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
-from torchreid_amd.targets.weights import fingerprint, load_weights, read_state_dict
+from torchreid_amd.targets.state_dicts import read_state_dict
+from torchreid_amd.targets.weights import fingerprint, load_weights
 
 FORMAT = 1
 WEIGHTS_NAME = "interpreter.safetensors"

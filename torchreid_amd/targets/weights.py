@@ -17,47 +17,15 @@ from torch import Tensor, nn
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.host import model_name, unwrap
-from torchreid_amd.core.safe_load import MODEL_ZOO, read_checkpoint
+from torchreid_amd.core.safe_load import MODEL_ZOO
 from torchreid_amd.targets.model_zoo import where_to_get
+from torchreid_amd.targets.state_dicts import read_state_dict, without_prefix
 
 _log = logging.getLogger(__name__)
-_NESTED = ("state_dict", "model_state_dict", "model")
-
-
-def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The weights in a checkpoint, on the CPU, under the model's own names.
-
-    Plain state dicts, torchreid's ``model.pth.tar-N`` and safetensors files are read alike; the
-    ``module.`` that ``DataParallel`` puts before names is taken off.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Tensors by name, in the file's order and types.
-
-    Raises:
-        InputError: as :func:`read_checkpoint`, or the file holds no weights.
-    """
-    content = read_checkpoint(path)
-    for key in _NESTED:
-        if isinstance(content.get(key), Mapping):
-            content = dict(content[key])
-            break
-    odd = [k for k, v in content.items() if not (_is_name(k) and isinstance(v, Tensor))]
-    if odd or not content:
-        found = f"{odd[0]!r} is a {type(content[odd[0]]).__name__}" if odd else "there is nothing in it"
-        raise InputError(
-            f"checkpoint {str(path)!r} holds no state dict ({found}); expected tensors by name, "
-            "as model.state_dict() gives them"
-        )
-    if all(key.startswith("module.") for key in content):
-        content = {key.removeprefix("module."): value for key, value in content.items()}
-    return content
 
 
 def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
-    """Write what :func:`read_checkpoint` reads back; whole, or what stood there stays.
+    """Write what :mod:`torchreid_amd.core.safe_load` reads back; whole, or what stood there stays.
 
     ``torch.save`` itself reports a full disk as an internal error, so it writes to memory here.
 
@@ -68,10 +36,6 @@ def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -
     torch.save(dict(content), memory)
     with atomic_path(path) as temporary:
         temporary.write_bytes(memory.getbuffer())
-
-
-def _is_name(key: object) -> bool:
-    return isinstance(key, str) and key.isprintable()
 
 
 def is_classifier(key: str) -> bool:
@@ -86,7 +50,8 @@ class LoadReport:
     Attributes:
         path: the file.
         loaded: names whose values were taken from it.
-        skipped: classifier names left as they were, because the file's classifier has another size.
+        skipped: classifier names left as they were, because the file's classifier has another size or
+            the file has none.
     """
 
     path: str
@@ -97,58 +62,92 @@ class LoadReport:
 def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool = False) -> LoadReport:
     """Load a checkpoint into a model, all of it or nothing.
 
-    A classifier for another number of identities is skipped, with one logged line. Any other
-    difference is an error, and the model is then as it was. Half-precision weights are cast to
-    the model's type. Tolerated as missing: ``num_batches_tracked`` (old checkpoints) and an
-    interpreter grafted on the model (``interpreter.*``), when the file knows nothing of it.
+    A classifier for another number of identities, or none, is left as it is, with one logged line. A
+    prefix that all names of the file, or all names of the model, have in common is bridged, with one
+    logged line. Any other difference is an error, and the model is then as it was. Half-precision
+    weights are cast to the model's type. ``num_batches_tracked`` (old checkpoints) may be missing or
+    of any form, and an interpreter grafted on the model (``interpreter.*``) may be missing when the
+    file knows nothing of it.
 
     Args:
         model: a model, possibly wrapped; see :func:`torchreid_amd.core.host.unwrap`.
-        path: see :func:`read_state_dict`.
-        quiet: do not log the line.
+        path: see :func:`~torchreid_amd.targets.state_dicts.read_state_dict`.
+        quiet: do not log the lines.
 
     Returns:
         What was loaded and skipped.
 
     Raises:
-        InputError: the file cannot be read, or does not fit the model.
+        InputError: the file cannot be read, does not fit the model, or holds NaN or infinity.
     """
     model = unwrap(model)
     if not Path(path).expanduser().exists():
         raise InputError(_where_else(model, str(path)))
-    given, expected = read_state_dict(path), model.state_dict()
+    expected = model.state_dict()
+    given, renamed = without_prefix(read_state_dict(path), expected)
+    for k in [k for k in given if k in expected and _is_counter(k)]:  # some wrote it as (1,), or as a float
+        given[k] = given[k].reshape(-1)[:1].sum().to(expected[k].dtype)
     both = [k for k in given if k in expected]
-    skipped = tuple(k for k in both if is_classifier(k) and _resized(given[k], expected[k]))
     grafted = any(k.startswith("interpreter.") for k in given)
     missing = [
         k
         for k in expected
-        if k not in given
-        and not k.endswith("num_batches_tracked")
-        and (grafted or not k.startswith("interpreter."))
+        if k not in given and not _is_counter(k) and (grafted or not k.startswith("interpreter."))
     ]
-    unexpected = [k for k in given if k not in expected]
-    other = [
-        f"{k} {_form(given[k])} where the model has {_form(expected[k])}"
-        for k in both
-        if k not in skipped and not _fits(given[k], expected[k])
-    ]
-    if missing or unexpected or other:
-        found = {"missing": missing, "unexpected": unexpected, "of another shape": other}
+    resized = [k for k in both if is_classifier(k) and _resized(given[k], expected[k])]
+    absent = [k for k in missing if is_classifier(k)] if both else []
+    skipped = tuple(resized + absent)
+    differences = {
+        "missing": [k for k in missing if k not in skipped],
+        "unexpected": [k for k in given if k not in expected],
+        "of another shape": [
+            f"{k} {_form(given[k])} where the model has {_form(expected[k])}"
+            for k in both
+            if k not in skipped and not _fits(given[k], expected[k])
+        ],
+    }
+    if any(differences.values()):
         raise InputError(
             f"weights {str(path)!r} do not fit this {type(model).__name__} of {len(expected)} tensors: "
-            + "; ".join(_count(names, what) for what, names in found.items() if names)
+            + "; ".join(_count(names, what) for what, names in differences.items() if names)
             + "; is this a checkpoint of another model? build the one it was trained as"
         )
-    chosen = {k: v for k, v in given.items() if k not in skipped}
+    chosen = {k: given[k].to(expected[k].dtype) for k in both if k not in skipped}
+    _check_finite(path, model, chosen)
     model.load_state_dict(chosen, strict=False)
-    if skipped and not quiet:
-        rows = given[skipped[0]].shape[0], expected[skipped[0]].shape[0]
-        _log.info(
-            f"{Path(path).name}: classifier of {rows[0]} identities skipped, the model has {rows[1]} "
-            f"({', '.join(skipped)})"
-        )
+    if not quiet:
+        name = Path(path).name
+        if renamed:
+            _log.info(f"{name}: {renamed}")
+        if resized:
+            rows = given[resized[0]].shape[0], expected[resized[0]].shape[0]
+            _log.info(
+                f"{name}: classifier of {rows[0]} identities skipped, the model has {rows[1]} "
+                f"({', '.join(resized)})"
+            )
+        if absent:
+            _log.info(f"{name}: there is no classifier in it; the model keeps its own ({', '.join(absent)})")
     return LoadReport(str(path), tuple(chosen), skipped)
+
+
+def _is_counter(key: str) -> bool:
+    """Whether a buffer counts batches, which nothing in eval mode reads."""
+    return key.endswith("num_batches_tracked")
+
+
+def _check_finite(path: str | os.PathLike[str], model: nn.Module, chosen: Mapping[str, Tensor]) -> None:
+    """A training that diverged leaves NaN; infinity is at home in masks alone, which are buffers."""
+    masks = {k for k, _ in model.named_buffers() if not k.endswith(("running_mean", "running_var"))}
+    bad = [
+        k
+        for k, v in chosen.items()
+        if v.is_floating_point() and bool((v.isnan() if k in masks else ~v.isfinite()).any())
+    ]
+    if bad:
+        raise InputError(
+            f"weights {str(path)!r} hold NaN or infinity in {_count(bad, 'tensors')}; every distance would "
+            "be NaN: the training diverged or the file is damaged, give an earlier checkpoint"
+        )
 
 
 def _where_else(model: nn.Module, path: str) -> str:

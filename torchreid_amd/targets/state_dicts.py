@@ -1,0 +1,123 @@
+"""Finding the weights in what a checkpoint holds, whatever they were wrapped in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.safe_load import read_checkpoint
+
+_USUAL = (  # names under which training code puts a model's weights, the likeliest first
+    *("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params"),
+    *("net_state_dict", "model_state", "state", "backbone", "encoder", "model_dict", "ema", "model_ema"),
+)
+_NO_WEIGHTS = ("optim", "sched", "scaler", "hyper", "config", "args", "loss", "criterion")
+_WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
+_DEEPEST = 3
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The weights in a checkpoint, on the CPU, under the model's own names.
+
+    Plain state dicts, torchreid's ``model.pth.tar-N``, other checkpoints that hold one state dict
+    under some key, and safetensors files are read alike. What ``DataParallel``, ``torch.compile`` and
+    ``AveragedModel`` put before the names is taken off.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Tensors by name, in the file's order and types.
+
+    Raises:
+        InputError: as :func:`read_checkpoint`, or the file holds no weights, or several sets of them
+            under unusual names.
+    """
+    content = read_checkpoint(path)
+    sets = dict(weight_sets(content))
+    usual = [key for key in _USUAL if key in sets]
+    if not sets:
+        raise _no_weights(path, content)
+    if "" not in sets and not usual and len(sets) > 1:
+        raise InputError(
+            f"checkpoint {str(path)!r} holds several sets of weights ({', '.join(map(repr, sets))}); save "
+            "the one that is meant alone: torch.save(model.state_dict(), …)"
+        )
+    chosen = "" if "" in sets else usual[0] if usual else next(iter(sets))
+    return _unwrapped(sets[chosen])
+
+
+def weight_sets(content: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Every state dict in a checkpoint, by the keys that lead to it, e.g. ``'model.state_dict'``.
+
+    One that is the checkpoint itself stands under ``''``. A key that stands alone on its level is named
+    for the level above: ``{'model': {'state_dict': …}}`` is found under ``'model'``.
+    """
+    if content and all(_is_name(k) and isinstance(v, Tensor) for k, v in content.items()):
+        yield path, dict(content)
+        return
+    if path.count(".") >= _DEEPEST:
+        return
+    inner = {k: v for k, v in content.items() if _is_name(k) and isinstance(v, Mapping) and not _is_other(k)}
+    for key, value in inner.items():
+        found = list(weight_sets(value, f"{path}.{key}" if path else key))
+        if not path and len(found) == 1:
+            found = [(key, found[0][1])]
+        yield from found
+
+
+def without_prefix(given: Mapping[str, Tensor], expected: Iterable[str]) -> tuple[dict[str, Tensor], str]:
+    """Weights under a model's names, where all of theirs, or all of the model's, begin alike.
+
+    Args:
+        given: tensors by name.
+        expected: the model's names.
+
+    Returns:
+        The weights, and in words what was done to their names, ``''`` for nothing.
+    """
+    names = set(expected)
+    own = [name for name in names if not name.startswith("interpreter.")]
+    for taken in _prefixes(given):
+        for put in _prefixes(own):
+            renamed = {put + key.removeprefix(taken): value for key, value in given.items()}
+            if any(key in names for key in renamed):
+                said = [f"{taken!r} taken off"] * bool(taken) + [f"{put!r} put before"] * bool(put)
+                return renamed, " and ".join(said) + " all names" if said else ""
+    return dict(given), ""
+
+
+def _prefixes(names: Iterable[str]) -> list[str]:
+    """What all names begin with, up to a point: ``''``, ``'a.'``, ``'a.b.'`` …"""
+    parts = os.path.commonprefix([name.split(".")[:-1] for name in names])
+    return [".".join([*parts[:end], ""]) if end else "" for end in range(len(parts) + 1)]
+
+
+def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    if all(key == "n_averaged" or key.startswith("module.") for key in state):  # AveragedModel's counter
+        state = {key: value for key, value in state.items() if key != "n_averaged"}
+    while wrapper := next((w for w in _WRAPPERS if state and all(k.startswith(w) for k in state)), ""):
+        state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    return state
+
+
+def _is_name(key: object) -> bool:
+    return isinstance(key, str) and key.isprintable()
+
+
+def _is_other(key: str) -> bool:
+    return key.lower().startswith(_NO_WEIGHTS)
+
+
+def _no_weights(path: str | os.PathLike[str], content: Mapping[Any, Any]) -> InputError:
+    inner = next((content[key] for key in _USUAL if isinstance(content.get(key), Mapping)), content)
+    odd = [key for key, value in inner.items() if not (_is_name(key) and isinstance(value, Tensor))]
+    found = f"{odd[0]!r} is a {type(inner[odd[0]]).__name__}" if odd else "there is nothing in it"
+    return InputError(
+        f"checkpoint {str(path)!r} holds no state dict ({found}); expected tensors by name, "
+        "as model.state_dict() gives them"
+    )
