@@ -12,6 +12,7 @@ from torchreid_amd.core.host import unwrap
 from torchreid_amd.core.registry import targets
 from torchreid_amd.targets.cuts.automatic import automatic_cut
 from torchreid_amd.targets.embedding import check_embedding
+from torchreid_amd.targets.precision import in_single_precision
 from torchreid_amd.targets.target import Target
 
 
@@ -30,6 +31,9 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
 
     Raises:
         InputError: the name is unknown or the model cannot be cut.
+
+    A model whose weights are not in single precision is left alone, and a copy of it that has them so
+    becomes the target.
     """
     if isinstance(model, str):
         name = model
@@ -41,7 +45,7 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
         raise InputError(
             f"a target is a model (torch.nn.Module) or a model's name, not {type(model).__name__}"
         )
-    model = unwrap(model)
+    model = in_single_precision(unwrap(model))
     name = name or host.model_name(model)
     target: Target = (targets[name] if name in targets else automatic_cut)(model)
     target.name = name

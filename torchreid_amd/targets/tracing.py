@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -56,9 +58,16 @@ def trace(model: nn.Module, whole: Callable[[str], bool] | None = None) -> fx.Gr
 
 
 def run_through(traced: fx.GraphModule, size: tuple[int, int]) -> None:
-    """Note the shape of every value, on two images of noise (H, W)."""
-    with torch.no_grad():
-        ShapeProp(traced).propagate(noise(2, size, device_of(traced)))
+    """Note the shape of every value, on two images of noise (H, W).
+
+    Raises:
+        Exception: whatever the model's own code raises.
+    """
+    try:
+        with torch.no_grad(), redirect_stderr(StringIO()):  # it prints where it failed
+            ShapeProp(traced).propagate(noise(2, size, device_of(traced)))
+    except RuntimeError as error:
+        raise error.__cause__ or error from None
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -14,6 +14,7 @@ from torch import fx, nn
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.targets.embedding import check_embedding
+from torchreid_amd.targets.precision import in_single_precision
 from torchreid_amd.targets.tail import tail_of
 from torchreid_amd.targets.target import CutPoint, Target
 from torchreid_amd.targets.tracing import (
@@ -42,6 +43,7 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
         InputError: the model cannot be traced, or has no place to cut; the message says which
             step failed and what to do.
     """
+    model = in_single_precision(model)
     name = type(model).__name__
     by_hand = (
         "name the cut by hand: torchreid_amd.cut(model, map='…', stem='…') with its modules "

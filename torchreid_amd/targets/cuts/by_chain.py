@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.targets.precision import in_single_precision
 from torchreid_amd.targets.tail import AveragePoolTail
 from torchreid_amd.targets.target import CutPoint, Target
 
@@ -48,7 +49,7 @@ def cut_by_name(
         neck: modules from the pooled vector to the embedding; a module the model holds as
             ``None`` (torchreid's optional ``fc``) is left out.
     """
-
+    model = in_single_precision(model)
     present = [n for n in neck if getattr(model, n, None) is not None]
     tail = nn.Sequential(submodule(model, pool), nn.Flatten(1), *(submodule(model, n) for n in present))
     cut_point = CutPoint(stem[-1], (body[-1],), "by entry")

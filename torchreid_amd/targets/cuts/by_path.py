@@ -11,6 +11,7 @@ from torchreid_amd.core.errors import InputError, unknown_name
 from torchreid_amd.core.host import unwrap
 from torchreid_amd.targets.cuts.rerun import Rerun, order_of_running
 from torchreid_amd.targets.embedding import check_embedding
+from torchreid_amd.targets.precision import in_single_precision
 from torchreid_amd.targets.tail import Features, principal, tail_of
 from torchreid_amd.targets.target import CutPoint, Target
 from torchreid_amd.targets.tracing import device_of, extract, noise, place_of, trace, writes_in_place
@@ -52,7 +53,7 @@ def cut(
     Raises:
         InputError: no such module, or the modules named do not cut the model in three.
     """
-    model = unwrap(model).eval()
+    model = in_single_precision(unwrap(model)).eval()
     maps, stems = ([p] if isinstance(p, str) else list(p) for p in (map, stem))
     kind = type(model).__name__
     if not maps:
