@@ -73,7 +73,7 @@ def _short(value: Any) -> str:
 
 def _run(model: nn.Module, images: Tensor, kind: str) -> Any:
     try:
-        return model(images)
+        return model(images.clone())  # a model may write into its images
     except InputError:
         raise
     except Exception as error:  # the model's own code: anything may come out of it

@@ -189,8 +189,8 @@ class Target(nn.Module):
     @torch.no_grad()
     def law_error(self, images: Tensor) -> float:
         """Largest error of the law, relative to the largest embedding value."""
-        own = self.model(images)
-        error = (self.tail(self.features(images)[1]) - own).abs().max()
+        own = self.model(images.clone())  # a model may write into its images
+        error = (self.tail(self.features(images.clone())[1]) - own).abs().max()
         return float(error / own.abs().max().clamp_min(1e-12))
 
 

@@ -54,7 +54,25 @@ def trace(model: nn.Module, whole: Callable[[str], bool] | None = None) -> fx.Gr
     parameters = list(inspect.signature(model.forward).parameters.values())[1:]
     defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
     graph = _Tracer(whole).trace(model, concrete_args=defaults or None)
+    _follow_overwriting(graph, model)
     return fx.GraphModule(model, graph)
+
+
+def _follow_overwriting(graph: fx.Graph, model: nn.Module) -> None:
+    """Who reads a value behind a step that overwrites it reads what that step gives.
+
+    ``f.clamp_(0)`` alone in a line changes ``f`` and is read by nobody. The images are the caller's: a
+    step that overwrites them gets a copy.
+    """
+    position = {node: i for i, node in enumerate(graph.nodes)}
+    for node in list(graph.nodes):
+        if not (writes_in_place(node, model) and node.args and isinstance(node.args[0], fx.Node)):
+            continue
+        over = node.args[0]
+        over.replace_all_uses_with(node, lambda user, at=position[node]: position[user] > at)  # type: ignore[misc]
+        if over.op == "placeholder":
+            with graph.inserting_before(node):
+                node.replace_input_with(over, graph.call_method("clone", (over,)))
 
 
 def run_through(traced: fx.GraphModule, size: tuple[int, int]) -> None:
@@ -104,10 +122,12 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:160]
 
 
-def writes_in_place(node: fx.Node, traced: fx.GraphModule) -> bool:
-    """Whether a step overwrites what it is given."""
+def writes_in_place(node: fx.Node, model: nn.Module) -> bool:
+    """Whether a step of a model, or of its traced form, overwrites what it is given."""
+    if node.op not in ("call_module", "call_method", "call_function"):
+        return False
     if node.op == "call_module":
-        return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
+        return bool(getattr(model.get_submodule(str(node.target)), "inplace", False))
     name = getattr(node.target, "__name__", str(node.target))
     in_place = name.endswith("_") and not name.endswith("__")
     return in_place or bool(node.kwargs.get("inplace", False)) or node.target in _IN_PLACE

@@ -29,6 +29,7 @@ from torchreid_amd.targets.tracing import (
     writes_in_place,
 )
 
+_TOLERANCE = 1e-5  # of the law: relative error of the parts' embedding
 _STAGE_2 = 12  # up to this reduction a map counts as an eighth: unpadded convolutions lose some rows
 
 
@@ -84,7 +85,14 @@ def automatic_cut(model: nn.Module, size: tuple[int, int] = (256, 128)) -> Targe
     with torch.no_grad():
         features = body(stem(noise(2, size, device_of(model))))
     cut_point = CutPoint(place_of(early[-1]), (place_of(cuts[-1]),), "traced")
-    return Target(stem, body, tail_of(rest, features), model=model, size=size, cut_point=cut_point)
+    target = Target(stem, body, tail_of(rest, features), model=model, size=size, cut_point=cut_point)
+    off = target.law_error(noise(2, size, device_of(model)))
+    if not off <= _TOLERANCE:
+        raise InputError(
+            f"{name} cannot be cut automatically: the parts do not give its own embedding back (relative "
+            f"error {off:.0e}), as where code writes into a map through a view of it; {by_hand}"
+        )
+    return target
 
 
 def _check(model: nn.Module, size: tuple[int, int]) -> None:

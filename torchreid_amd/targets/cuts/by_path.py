@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -64,27 +65,15 @@ def cut(
             raise unknown_name(f"module of {kind}", path, known)
     images = noise(2, size, device_of(model))
     check_embedding(model, size)
-    try:
-        traced = trace(model, lambda path: not any(p.startswith(path + ".") for p in (*maps, *stems)))
-    except Exception:  # tracing runs the model's own code: anything may come out of it
-        traced = None
-    if traced is None:
-        stem_part, body, rest, cut_point = _by_running_again(model, stems, maps, size)
-    else:
-        stem_part, body, rest, cut_point = _by_tracing(model, traced, stems, maps)
-    with torch.no_grad():
-        features = body(stem_part(images))
-    _check_maps(features, maps)
-    target = Target(
-        stem_part,
-        body,
-        tail_of(rest, features),
-        model=model,
-        name=name,
-        size=size,
-        fixed_size=fixed_size or traced is None,
-        cut_point=cut_point,
-    )
+    options = {"size": size, "fixed_size": fixed_size, "name": name}
+    traced = _traced(model, (*maps, *stems))
+    if traced is not None:
+        target = _whole(model, _by_tracing(model, traced, stems, maps), maps, options)
+        if target.law_error(images) <= _TOLERANCE:
+            return target
+    # its code cannot be traced, or writes into a map through a view of it, which a trace does not follow
+    options["fixed_size"] = True
+    target = _whole(model, _by_running_again(model, stems, maps, size), maps, options)
     error = target.law_error(images)
     if not error <= _TOLERANCE:
         raise InputError(
@@ -92,6 +81,22 @@ def cut(
             f"{error:.0e}): its output depends on more than these maps; name every map it is made of"
         )
     return target
+
+
+def _traced(model: nn.Module, named: Sequence[str]) -> fx.GraphModule | None:
+    """The model's computation, as deep as the named modules lie; None where it cannot be followed."""
+    try:
+        return trace(model, lambda path: not any(p.startswith(path + ".") for p in named))
+    except Exception:  # tracing runs the model's own code: anything may come out of it
+        return None
+
+
+def _whole(model: nn.Module, parts: Parts, maps: Sequence[str], options: dict[str, Any]) -> Target:
+    stem, body, rest, cut_point = parts
+    with torch.no_grad():
+        features = body(stem(noise(2, options["size"], device_of(model))))
+    _check_maps(features, maps)
+    return Target(stem, body, tail_of(rest, features), model=model, cut_point=cut_point, **options)
 
 
 def _by_tracing(model: nn.Module, traced: fx.GraphModule, stems: list[str], maps: list[str]) -> Parts:

@@ -61,7 +61,7 @@ class Rerun(nn.Module):
         """Given values -> wanted values; a tuple where there are several."""
         values = x if isinstance(x, tuple) else (x,)
         first = values[0]
-        images = first.new_zeros(1, 3, *self.size).expand(len(first), -1, -1, -1) if self.given else first
+        images = first.new_zeros(len(first), 3, *self.size) if self.given else first.clone()
         found: dict[str, Tensor] = {}
         with ExitStack() as stack:
             for path, value in zip(self.given, values if self.given else (), strict=True):
@@ -79,8 +79,12 @@ class Rerun(nn.Module):
 
 
 def _rows(kept: Any, like: Tensor) -> Any:
+    """Values for one image as for so many; copies, which what follows may overwrite."""
+
     def rows(value: Any) -> Any:
-        return value.to(like).expand(len(like), *value.shape[1:]) if isinstance(value, Tensor) else value
+        if not (isinstance(value, Tensor) and value.ndim):
+            return value
+        return value.to(like).expand(len(like), *value.shape[1:]).clone()
 
     return tree_map(rows, kept)
 
