@@ -185,3 +185,20 @@ def test_the_layout_of_torchreid_1_4(tmp_path: Path) -> None:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.strip().endswith("both layouts work")
+
+
+def test_weights_that_cannot_be_downloaded_are_one_line_with_the_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable(*_: object, **options: object) -> nn.Module:
+        if options["pretrained"]:
+            raise OSError("HTTPSConnectionPool(host='drive.google.com'):\nMax retries exceeded")
+        return nn.Linear(1, 1)
+
+    monkeypatch.setitem(host.model_factory(), "osnet_x0_25", unreachable)
+    with pytest.raises(amd.InputError) as error:
+        build(pretrained=True)
+    text = str(error.value)
+    assert "ImageNet weights of osnet_x0_25" in text and "drive.google.com" in text and "\n" not in text
+    assert "model.load_weights FILE" in text and "model.pretrained False" in text
+    assert isinstance(host.build_model("osnet_x0_25"), nn.Linear)

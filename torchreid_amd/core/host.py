@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from torchreid_amd.core.errors import unknown_name
+from torchreid_amd.core.errors import InputError, unknown_name
 from torchreid_amd.core.registry import natural_key
 
 PREFIX = "amd_"  #: of the factory names that build a target with its interpreter
@@ -90,7 +90,7 @@ def build_model(name: str, **kwargs: Any) -> torch.nn.Module:
             for ``timm_…`` also those of :class:`~torchreid_amd.targets.timm.model.TimmModel`.
 
     Raises:
-        InputError: no model has that name.
+        InputError: no model has that name, or its ImageNet weights could not be fetched.
     """
     factory = model_factory()
     if name not in factory:
@@ -99,7 +99,19 @@ def build_model(name: str, **kwargs: Any) -> torch.nn.Module:
     options = {"num_classes": 1000, "loss": "softmax", "pretrained": False, "use_gpu": False} | kwargs
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The pretrained weights")
-        model: torch.nn.Module = factory[name](**options)
+        try:
+            model: torch.nn.Module = factory[name](**options)
+        except InputError:
+            raise
+        except Exception as error:  # torchreid and what it downloads with may raise anything
+            if not options["pretrained"]:
+                raise
+            said = " ".join(str(error).split())[:120] or type(error).__name__
+            raise InputError(
+                f"the ImageNet weights of {name} could not be downloaded or loaded ({said}); connect to the "
+                "internet, give a checkpoint of your own (model.load_weights FILE), or start without "
+                "(model.pretrained False)"
+            ) from None
     return model
 
 
