@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from torchreid_amd.config import config_of_run
+from torchreid_amd.config.values import check_values
 from torchreid_amd.core import host
 from torchreid_amd.core.files import write_json
 from torchreid_amd.engine.engine import ImageAMDEngine
@@ -58,6 +59,7 @@ def evaluate(
     cfg = config_of_run(run.config)
     cfg.use_gpu = torch.cuda.is_available()
     cfg = change(cfg)
+    check_values(cfg)
     cfg.data.height, cfg.data.width = run.size
     cfg.data.norm_mean, cfg.data.norm_std = list(run.norm_mean), list(run.norm_std)
     host.torchreid().utils.set_random_seed(cfg.train.seed)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from torch import nn
 
 from torchreid_amd.config import (
     activate,
@@ -20,11 +21,13 @@ from torchreid_amd.config import (
     lr_scheduler_kwargs,
     optimizer_kwargs,
 )
+from torchreid_amd.config.values import check_training_values
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.engine.amd_model import graft
 from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.progress import read_progress
+from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.weights import load_weights
 
 _log = logging.getLogger(__name__)
@@ -76,6 +79,7 @@ def build_engine(cfg: Any, datamanager: Any) -> ImageAMDEngine:
         load_weights(target, cfg.model.load_weights)
     elif not cfg.model.resume:
         _log.warning(f"{name} has no weights of its own (model.load_weights); its distances mean little")
+    _check_size(target, cfg, name)
     interpreter = graft(target, cfg, name)
     optim = host.torchreid().optim
     optimizer = optim.build_optimizer(interpreter.head, **optimizer_kwargs(cfg))
@@ -88,12 +92,26 @@ def build_engine(cfg: Any, datamanager: Any) -> ImageAMDEngine:
     return engine
 
 
+def _check_size(target: nn.Module, cfg: Any, name: str) -> None:
+    """That the model takes images of the configured size."""
+    size = (cfg.data.height, cfg.data.width)
+    try:
+        check_embedding(target.eval(), size, name)
+    except InputError as error:
+        reason = str(error).partition(";")[0]
+        raise InputError(
+            f"{reason}; set data.height and data.width to what it is made for (data.height {size[0]}, "
+            f"data.width {size[1]} is given)"
+        ) from None
+
+
 def train(cfg: Any) -> dict[str, Any]:
     """Train an interpreter; everything it leaves behind lies in ``cfg.data.save_dir``.
 
     Returns:
         The scores of each target data set, by name.
     """
+    check_training_values(cfg)
     utils = host.torchreid().utils
     utils.set_random_seed(cfg.train.seed)
     with _logged(Path(cfg.data.save_dir) / time.strftime("train.log-%Y-%m-%d-%H-%M-%S")):

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from torchreid_amd.attributes.photograph_labels import PhotographLabels
 from torchreid_amd.attributes.schema import UNKNOWN, Labels, read_labels
+from torchreid_amd.core.devices import usable_device
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import (
     IMAGENET_MEAN,
@@ -79,7 +80,7 @@ class Explainer:
         size = interpreter.target.size if size is None else size
         if len(size) != 2 or min(size) < 1:
             raise InputError(f"size is {size!r}; expected (height, width) in pixels, e.g. (256, 128)")
-        self.interpreter = interpreter if device is None else interpreter.to(torch.device(device))
+        self.interpreter = interpreter if device is None else interpreter.to(usable_device(device))
         self.size = (int(size[0]), int(size[1]))
         self.norm_mean, self.norm_std = tuple(norm_mean), tuple(norm_std)
         self._decomposer = Decomposer(self.interpreter, self.size, self.norm_mean, self.norm_std)
