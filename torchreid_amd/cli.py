@@ -136,6 +136,9 @@ def _host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--targets", nargs="+", help="target datasets (delimited by space)")
     parser.add_argument("--transforms", nargs="+", help="data augmentation")
     parser.add_argument("--root", default="", help="path to data root")
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="go on without photographs that are broken"
+    )
 
 
 def _outputs(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +163,7 @@ def _configure(args: argparse.Namespace, cfg: Any) -> Any:
         if value:
             cfg.data[key] = value
     cfg.data.root = args.root or cfg.data.root
+    cfg.amd.skip_broken = args.skip_broken or cfg.amd.skip_broken
     return cfg
 
 

@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator, KeysView, Mapping
 from functools import partial
 from typing import Any
 
-from torchreid_amd.core.host import PREFIX, TIMM, image_datasets, model_factory, submodule_aliases, torchreid
+from torchreid_amd.core.host import (
+    PREFIX,
+    TIMM,
+    image_datasets,
+    model_factory,
+    reading_globals,
+    submodule_aliases,
+    torchreid,
+)
+from torchreid_amd.core.images import read_image
 from torchreid_amd.core.registry import datasets
 from torchreid_amd.engine.amd_model import interpreted_factory
 from torchreid_amd.engine.engine import ImageAMDEngine, interpreter_of
@@ -136,6 +145,9 @@ def install() -> None:
     _set(package.engine, "ImageAMDEngine", ImageAMDEngine)
     for loss in (MetricDistillationLoss, AttributePriorLoss):
         _set(package.losses, loss.__name__, loss)
+    reading = reading_globals()  # torchreid's own reader tries a broken file for ever
+    _undo.append(partial(reading.__setitem__, "read_image", reading["read_image"]))
+    reading["read_image"] = read_image
     for name in ("ImageSoftmaxEngine", "ImageTripletEngine"):
         _set(package.engine, name, handing_over(getattr(package.engine, name)))
 

@@ -139,6 +139,7 @@ def _amd_defaults() -> dict[str, Any]:
                 "decay": False,  # divide the prior by √iteration
             },
         },
+        "skip_broken": False,  # leave out photographs that cannot be read instead of stopping
         "overwrite": False,  # replace a finished run of another configuration in data.save_dir
         "synthetic": {
             "train_ids": 200,  # identities of synthetic_attr to train on

@@ -15,6 +15,11 @@ class InputError(ValueError):
     line prints it without a traceback and exits with code 2.
     """
 
+    def __init__(self, message: str = "") -> None:
+        if message.startswith("Caught InputError in"):  # PyTorch's wrapping, by a process that reads images
+            message = message.strip().splitlines()[-1].partition("InputError: ")[2]
+        super().__init__(message)
+
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     """An error for a name that is not registered, with the nearest known name.

@@ -167,6 +167,12 @@ def image_dataset(name: str, root: str, **options: Any) -> Any:
     return image_dataset_class(name)(root=root, mode="train", verbose=False, **options)
 
 
+def reading_globals() -> dict[str, Any]:
+    """The globals of the module whose data sets read photographs; ``read_image`` is one of them."""
+    names: dict[str, Any] = torchreid().data.ImageDataset.__getitem__.__globals__
+    return names
+
+
 def image_datasets() -> dict[str, Any]:
     """torchreid's dictionary of image data sets; a private global of ``torchreid.data``."""
     registered: dict[str, Any] = torchreid().data.register_image_dataset.__globals__["__image_datasets"]

@@ -26,6 +26,7 @@ from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.engine.amd_model import graft
 from torchreid_amd.engine.engine import ImageAMDEngine
+from torchreid_amd.engine.photographs import whole_photographs
 from torchreid_amd.engine.progress import read_progress
 from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.weights import load_weights
@@ -37,7 +38,8 @@ def build_datamanager(cfg: Any) -> Any:
     """torchreid's image data manager for a configuration.
 
     Raises:
-        InputError: a data set is unknown, its folder is missing, or torchreid cannot use it.
+        InputError: a data set is unknown, its folder is missing, torchreid cannot use it, or a photograph
+            of it cannot be read.
     """
     if cfg.data.type != "image":
         raise InputError(f"data.type is {cfg.data.type!r}; interpreters need images: data.type image")
@@ -50,7 +52,8 @@ def build_datamanager(cfg: Any) -> Any:
                 "(--root); nothing is downloaded"
             )
     try:
-        return host.torchreid().data.ImageDataManager(**imagedata_kwargs(cfg))
+        with whole_photographs(cfg):
+            return host.torchreid().data.ImageDataManager(**imagedata_kwargs(cfg))
     except InputError:
         raise
     except (RuntimeError, AssertionError, OSError, ValueError, IndexError) as error:

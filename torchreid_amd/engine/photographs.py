@@ -1,0 +1,90 @@
+"""Every photograph of a run is read once before anything is computed.
+
+torchreid tries a file that cannot be read for ever. Found before training, a broken one costs a
+line; found after it, a night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from torchreid_amd.config import dataset_kwargs
+from torchreid_amd.core import host
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.images import read_image
+
+_SPLITS = ("train", "query", "gallery")
+
+
+def broken_photographs(paths: Iterable[str]) -> dict[str, str]:
+    """The files that cannot be read as photographs, in the order given, each with the reason in one line."""
+    wanted = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor() as pool:
+        reasons = pool.map(_reason, wanted, chunksize=64)
+        return {path: reason for path, reason in zip(wanted, reasons, strict=True) if reason}
+
+
+def _reason(path: str) -> str:
+    try:
+        read_image(path)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+@contextmanager
+def whole_photographs(cfg: Any) -> Iterator[None]:
+    """Check the photographs of a configuration's data sets; meanwhile torchreid sees whole ones alone.
+
+    Where ``amd.skip_broken`` is set, broken ones are counted and listed, and left out of the data sets
+    that are built inside the block.
+
+    Raises:
+        InputError: there are broken ones, and they are not to be skipped, or nothing is left.
+    """
+    names = list(dict.fromkeys([*cfg.data.sources, *cfg.data.targets]))
+    found = broken_photographs(
+        item[0]
+        for name in names
+        for split in _SPLITS
+        for item in getattr(host.image_dataset(name, **dataset_kwargs(cfg)), split)
+    )
+    if not found:
+        yield
+        return
+    first = next(iter(found.values()))
+    if not cfg.amd.skip_broken:
+        more = f", and {len(found) - 1} more cannot be read" if len(found) > 1 else ""
+        raise InputError(f"{first}{more}; --skip-broken (amd.skip_broken True) goes on without them")
+    print(f"{len(found)} photographs cannot be read and are left out:")
+    for reason in found.values():
+        print(f"  {reason}")
+    classes = host.image_datasets()
+    own = {name: classes[name] for name in names}
+    classes.update({name: partial(_without, kind, set(found)) for name, kind in own.items()})
+    try:
+        yield
+    finally:
+        classes.update(own)
+
+
+def _without(kind: Callable[..., Any], broken: set[str], **options: Any) -> Any:
+    """A data set without some photographs; training identities are numbered from 0 again."""
+    verbose = options.pop("verbose", True)
+    data = kind(verbose=False, **options)
+    for split in _SPLITS:
+        kept = [item for item in getattr(data, split) if item[0] not in broken]
+        if not kept:
+            raise InputError(f"no photograph of {kind.__name__} ({split}) can be read; replace the files")
+        setattr(data, split, kept)
+    number = {pid: n for n, pid in enumerate(sorted({item[1] for item in data.train}))}
+    data.train = [(path, number[pid], *rest) for path, pid, *rest in data.train]
+    data.num_train_pids, data.num_train_cams = len(number), data.get_num_cams(data.train)
+    data.data = getattr(data, data.mode)
+    if verbose:
+        data.show_summary()
+    return data
