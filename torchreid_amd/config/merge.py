@@ -74,8 +74,8 @@ def config_of_run(config: Mapping[str, Any]) -> CfgNode:
             node[name] = value if as_it_stands else _fit(node[name], value, key, where)
         except InputError as error:
             raise InputError(
-                f"{error}; the run was trained with another version of torchreid_amd: use that one, or take "
-                "the key out of run.json"
+                "the run was trained with another version of torchreid_amd (use that one, or take the key "
+                f"out of run.json): {error}"
             ) from None
     return cfg
 
