@@ -10,6 +10,8 @@ bash examples/setup.sh
 out=examples/output
 amd=.venv/bin/torchreid-amd
 export PYTHONWARNINGS=ignore
+# Beside other programs, threads that wait awake for long hold each other up; as the command does.
+[ -n "${OMP_WAIT_POLICY:-}" ] || export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-30000}"
 
 echo "1/4  synthetic pedestrians"
 "$amd" synth --root "$out/reid-data"

@@ -181,15 +181,15 @@ def test_list_of_nothing_prints_nothing(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(("chosen", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_sleep_while_they_wait_unless_the_user_chose(
-    monkeypatch: pytest.MonkeyPatch, chosen: str | None, policy: str
+@pytest.mark.parametrize("chosen", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
+def test_threads_do_not_wait_awake_for_long_unless_the_user_chose(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str]
 ) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
-    if chosen is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
+    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    monkeypatch.setattr(os, "environ", environment | chosen)
     assert main(["list", "zoo"]) == 0
-    assert os.environ["OMP_WAIT_POLICY"] == policy
+    now = {k: v for k, v in os.environ.items() if k in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    assert now == (chosen or {"GOMP_SPINCOUNT": "30000"})
 
 
 def test_the_users_own_table(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

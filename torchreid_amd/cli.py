@@ -17,6 +17,9 @@ from torchreid_amd.core.messages import printed
 if TYPE_CHECKING:
     from torchreid_amd.explanation.explainer import Explainer
 
+#: rounds that a thread of OpenMP (GNU's) waits awake before it sleeps. By default 300,000, in which the
+#: threads of two programs on the same cores hold each other up
+SPINS = "30000"
 _KINDS = ("targets", "heads", "losses", "datasets", "attributes", "zoo")
 
 
@@ -27,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and args.run is not _evaluate:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.opts = rest + getattr(args, "opts", [])
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported, which is now to come
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+        os.environ["GOMP_SPINCOUNT"] = SPINS  # read when torch is imported, which is now to come
     try:
         with outliving_the_reader(), printed():
             args.run(args)
