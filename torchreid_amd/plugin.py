@@ -124,6 +124,13 @@ def install() -> None:
     engines hand a model built by ``amd_m`` over to ``ImageAMDEngine``. ``torchreid.utils`` and its like
     become modules that can be imported also where PyPI's torchreid has them as attributes alone. A name
     that torchreid already has is left alone.
+
+    Example:
+        >>> import torchreid, torchreid_amd as amd
+        >>> amd.install()  # importing did it
+        >>> model = torchreid.models.build_model("amd_osnet_x0_25", num_classes=751, pretrained=False)
+        >>> model.interpreter.target.name
+        'osnet_x0_25'
     """
     if _undo:
         return
@@ -153,7 +160,17 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Put torchreid back as it was before :func:`install`."""
+    """Put torchreid back as it was before :func:`install`.
+
+    Example:
+        >>> import torchreid, torchreid_amd as amd
+        >>> amd.uninstall()
+        >>> hasattr(torchreid.engine, "ImageAMDEngine")
+        False
+        >>> amd.install()
+        >>> hasattr(torchreid.engine, "ImageAMDEngine")
+        True
+    """
     while _undo:
         _undo.pop()()
 

@@ -28,6 +28,15 @@ class AttributeSchema:
 
     Raises:
         InputError: a name stands twice, or a group or a word names an unknown attribute.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> colours = {"upper body": ("upred", "upblue")}
+        >>> schema = amd.AttributeSchema("mine", ("hat", "upred", "upblue"), colours)
+        >>> len(schema), schema.index("upred"), schema.group_indices()
+        (3, 1, [[1, 2]])
+        >>> schema.say("hat", yes=False)
+        'no hat'
     """
 
     name: str

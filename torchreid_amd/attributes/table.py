@@ -31,6 +31,13 @@ class AttributeTable:
 
     Raises:
         InputError: no rows, a key given twice or of the wrong type, another shape or another value.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> schema = amd.AttributeSchema("mine", ("hat", "bag"))
+        >>> table = amd.AttributeTable(schema, [7, 12], [[1, 0], [0, -1]])  # identity 12: bag unknown
+        >>> table.labels([12, 7, 99]).tolist()
+        [[0, -1], [1, 0], [-1, -1]]
     """
 
     def __init__(

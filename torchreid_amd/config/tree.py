@@ -16,6 +16,13 @@ def get_default_config() -> CfgNode:
 
     ``use_gpu`` is not in the tree, as in torchreid: scripts set ``cfg.use_gpu`` themselves, and
     the adapters use a GPU where there is one if they did not.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> cfg = amd.get_default_config()
+        >>> cfg.merge_from_list(["amd.metric", "cosine"])
+        >>> cfg.amd.head, cfg.amd.metric, cfg.data.height, cfg.data.width
+        ('additive', 'cosine', 256, 128)
     """
     return CfgNode(
         {

@@ -19,6 +19,11 @@ def load_plugins() -> dict[str, Exception]:
 
     Returns:
         The failures, by entry-point name.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> amd.load_plugins()  # all that are installed could be loaded
+        {}
     """
     failed: dict[str, Exception] = {}
     for point in entry_points(group=PLUGIN_GROUP):

@@ -13,6 +13,14 @@ class InputError(ValueError):
 
     The message is one line: what was given, what was expected, what to do. The command
     line prints it without a traceback and exits with code 2.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> try:
+        ...     amd.create_interpreter("osnet_x0_25", head="adm")
+        ... except amd.InputError as error:
+        ...     print(error)
+        unknown head 'adm'; did you mean 'amd'? known: additive, amd, attrimeter
     """
 
     def __init__(self, message: str = "") -> None:

@@ -59,6 +59,21 @@ class Registry(Generic[T]):
 
         Raises:
             InputError: the name is taken and ``override`` is false.
+
+        Example:
+            >>> import torchreid_amd as amd
+            >>> from torchreid_amd.core.registry import attribute_sets, heads
+            >>> @amd.register_head
+            ... class my_head: ...
+            >>> heads["my_head"] is my_head
+            True
+            >>> heads.remove("my_head")
+            >>> @amd.register_attributes
+            ... def mine():
+            ...     return amd.AttributeSchema("mine", ("hat", "bag"))
+            >>> attribute_sets["mine"]().attributes
+            ('hat', 'bag')
+            >>> attribute_sets.remove("mine")
         """
 
         def add(item: Any) -> Any:
@@ -123,7 +138,15 @@ class Registry(Generic[T]):
         return len(self._entries) + len(self._modules)
 
     def list(self, pattern: str = "*") -> list[str]:
-        """Registered names that match a wildcard pattern, in natural order."""
+        """Registered names that match a wildcard pattern, in natural order.
+
+        Example:
+            >>> import torchreid_amd as amd
+            >>> amd.list_heads(), amd.list_losses("*prior"), amd.list_datasets("market*")
+            (['additive', 'amd', 'attrimeter'], ['attribute_prior'], ['market1501_attr'])
+            >>> amd.list_targets("osnet_ain*"), amd.list_attributes("market1501")
+            (['osnet_ain_x0_5', 'osnet_ain_x0_25', 'osnet_ain_x0_75', 'osnet_ain_x1_0'], ['market1501'])
+        """
         _complete()
         found = fnmatch.filter([*self._entries, *self._modules], pattern)
         for beginning, (_, names) in self._families.items():
@@ -151,7 +174,19 @@ list_datasets = datasets.list
 
 
 def register_target(*names: str, override: bool = False) -> Callable[[F], F]:
-    """Decorator that registers a cut for one or several model names."""
+    """Decorator that registers a cut for one or several model names.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> from torchreid_amd.core.registry import targets
+        >>> @amd.register_target("my_model_small", "my_model_large")
+        ... def my_model(model):
+        ...     return amd.cut(model, map="layer4", stem="layer2")
+        >>> amd.list_targets("my_model*")
+        ['my_model_large', 'my_model_small']
+        >>> for name in amd.list_targets("my_model*"):
+        ...     targets.remove(name)
+    """
 
     def add(cut: F) -> F:
         for name in names or (cut.__name__,):

@@ -66,6 +66,18 @@ class Explainer:
 
     Photographs are paths, PIL images or arrays; see :func:`torchreid_amd.core.images.read_image`. The
     interpreter computes in eval mode and without gradients, and gets its mode back.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> from PIL import Image
+        >>> interpreter = amd.create_interpreter("osnet_x0_25", head="amd")  # as if it were trained
+        >>> explainer = amd.Explainer(interpreter, size=(64, 32))
+        >>> a, b, c = (Image.new("RGB", (32, 64), colour) for colour in ("red", "navy", "white"))
+        >>> explanation = explainer.explain(a, b)
+        >>> explanation.contributions.shape, explanation.maps[0].shape
+        ((26,), (26, 64, 32))
+        >>> [len(e.attributes) for e in explainer.explain_many([(a, b), (a, c)])]
+        [26, 26]
     """
 
     def __init__(

@@ -83,7 +83,23 @@ class Written(ABC):
 
 class Explanation(ExplainedPair, Written):
     """The distance between photographs A and B, attribute by attribute; its numbers are those of
-    :class:`~torchreid_amd.explanation.pair.ExplainedPair`."""
+    :class:`~torchreid_amd.explanation.pair.ExplainedPair`.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> from PIL import Image
+        >>> explainer = amd.Explainer(amd.create_interpreter("osnet_x0_25", head="amd"), size=(64, 32))
+        >>> red, navy = (Image.new("RGB", (32, 64), colour) for colour in ("red", "navy"))
+        >>> explanation = explainer.explain(red, navy)
+        >>> attribute, contribution, share = explanation.top(1)[0]
+        >>> attribute in explanation.attributes and share == float(max(explanation.shares))
+        True
+        >>> parts = sum(explanation.contributions) + explanation.residual
+        >>> bool(abs(parts - explanation.distance) < 1e-5)
+        True
+        >>> {"attributes", "contributions", "distance", "residual"} <= set(explanation.to_dict())
+        True
+    """
 
     def _draw(self, top: int | None) -> Figure:
         from torchreid_amd.explanation.report.pair_figure import draw_pair
@@ -101,7 +117,19 @@ class Explanation(ExplainedPair, Written):
 
 class Ranking(RankedGallery, Written):
     """The nearest of N gallery photographs, explained; its numbers are those of
-    :class:`~torchreid_amd.explanation.ranking.RankedGallery`."""
+    :class:`~torchreid_amd.explanation.ranking.RankedGallery`.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> from PIL import Image
+        >>> explainer = amd.Explainer(amd.create_interpreter("osnet_x0_25", head="amd"), size=(64, 32))
+        >>> red, navy, white = (Image.new("RGB", (32, 64), colour) for colour in ("red", "navy", "white"))
+        >>> ranking = explainer.explain_ranking(red, [white, red, navy], topk=2)
+        >>> len(ranking), ranking.order[0]  # the query's own photograph is nearest
+        (2, 1)
+        >>> ranking[0].distance <= ranking[1].distance
+        True
+    """
 
     def _draw(self, top: int | None) -> Figure:
         from torchreid_amd.explanation.report.ranking_figure import draw_ranking

@@ -18,6 +18,15 @@ class Decomposition:
         embedding: the target's own embedding (B, D).
         maps: attribute-guided attention maps (B, M, h, w).
         components: attribute components of the embedding (B, M, D).
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> embedding, maps, components = torch.ones(2, 4), torch.ones(2, 3, 8, 4), torch.ones(2, 3, 4)
+        >>> whole = amd.Decomposition(embedding, maps, components)  # B=2, M=3, D=4
+        >>> len(whole), whole[0].components.shape
+        (2, torch.Size([1, 3, 4]))
+        >>> whole.normalized().embedding[0]
+        tensor([0.5000, 0.5000, 0.5000, 0.5000])
     """
 
     embedding: Tensor
@@ -67,6 +76,19 @@ class Comparison:
         shares: sizes of the contributions divided by their sum (B, M); uniform where that is 0.
         remainder: what belongs to no attribute (B,); 0 unless the form is ``additive``.
         residual: distance minus contributions and remainder (B,): what is not accounted for.
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> interpreter = amd.create_interpreter("osnet_x0_25", head="amd")
+        >>> images = torch.rand(2, 3, 64, 32)
+        >>> with torch.no_grad():
+        ...     out = interpreter(images)
+        ...     pair = interpreter.compare(out[0], out[1])
+        >>> isinstance(pair, amd.Comparison), pair.metric, pair.contributions.shape
+        (True, 'euclidean', torch.Size([1, 26]))
+        >>> parts = pair.contributions.sum(-1) + pair.remainder + pair.residual
+        >>> torch.allclose(parts, pair.distance)
+        True
     """
 
     metric: str

@@ -39,6 +39,14 @@ class Interpreter(nn.Module):
         form: ``'mean'``: d ≈ (1/M) Σ d_k, as the authors train; ``'sum'``: d ≈ Σ d_k, as the
             paper writes; ``'additive'``: exact, with a remainder, see
             :mod:`torchreid_amd.interpreter.contributions`. The head's own where it is empty.
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> interpreter = amd.create_interpreter("osnet_x0_25", head="amd")
+        >>> with torch.no_grad():
+        ...     out = interpreter(torch.rand(2, 3, 64, 32))
+        >>> out.embedding.shape, out.maps.shape, out.components.shape  # (B, D), (B, M, h, w), (B, M, D)
+        (torch.Size([2, 512]), torch.Size([2, 26, 4, 2]), torch.Size([2, 26, 512]))
     """
 
     head: Any
@@ -145,6 +153,14 @@ def create_interpreter(
 
     Raises:
         InputError: an unknown name, or a model that cannot be cut.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> from torchreid import models
+        >>> target = models.build_model("osnet_x0_25", num_classes=751, pretrained=False)
+        >>> interpreter = amd.create_interpreter(target, head="amd", attributes="dukemtmcreid")
+        >>> len(interpreter.attributes), interpreter.head_name, interpreter.form
+        (23, 'amd', 'mean')
     """
     schema = schema_named(attributes)
     cut = build_target(target, name=name)

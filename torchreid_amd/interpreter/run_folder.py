@@ -113,6 +113,14 @@ def save_run(
 
     Raises:
         InputError: the folder cannot be written to; what stood there is untouched.
+
+    Example:
+        >>> import tempfile, torchreid_amd as amd
+        >>> interpreter = amd.create_interpreter("osnet_x0_25", head="amd")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = amd.save_run(f"{folder}/run", interpreter, model="osnet_x0_25", num_classes=1000)
+        ...     sorted(file.name for file in run.iterdir())
+        ['interpreter.safetensors', 'run.json']
     """
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous().clone() for k, v in interpreter.head.state_dict().items()}
@@ -194,6 +202,18 @@ def load_run(
     Raises:
         InputError: as :func:`read_run`, or the target's weights are missing or not those the
             interpreter was trained for.
+
+    Example:
+        >>> import tempfile, torch, torchreid_amd as amd
+        >>> from torchreid import models
+        >>> target = models.build_model("osnet_x0_25", num_classes=751, pretrained=False)
+        >>> interpreter = amd.create_interpreter(target, head="amd", metric="cosine")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save(target.state_dict(), f"{folder}/target.pth")
+        ...     _ = amd.save_run(folder, interpreter, model="osnet_x0_25", num_classes=751)
+        ...     run = amd.load_run(folder, weights=f"{folder}/target.pth")
+        >>> run.model, run.metric, run.size, len(run.schema)
+        ('osnet_x0_25', 'cosine', (256, 128), 26)
     """
     folder = Path(folder).expanduser()
     record = read_run(folder)

@@ -34,6 +34,12 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
 
     A model whose weights are not in single precision is left alone, and a copy of it that has them so
     becomes the target.
+
+    Example:
+        >>> import torchreid_amd as amd
+        >>> target = amd.build_target("resnet18", num_classes=751)
+        >>> target.cut_point.stem, target.cut_point.maps
+        ('layer2', ('layer4',))
     """
     if isinstance(model, str):
         name = model

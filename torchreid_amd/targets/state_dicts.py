@@ -36,6 +36,14 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         InputError: as :func:`read_checkpoint`, or the file holds no weights, or several sets of them
             under unusual names.
+
+    Example:
+        >>> import tempfile, torch, torchreid_amd as amd
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     content = {"state_dict": {"module.fc.weight": torch.zeros(2, 3)}}
+        ...     torch.save(content, f"{folder}/model.pth.tar-60")
+        ...     amd.read_state_dict(f"{folder}/model.pth.tar-60")["fc.weight"].shape
+        torch.Size([2, 3])
     """
     content = read_checkpoint(path)
     sets = dict(weight_sets(content))

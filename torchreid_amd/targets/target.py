@@ -60,6 +60,14 @@ class Target(nn.Module):
 
     Making a target freezes the model: parameters stop requiring gradients, dropout and batch
     normalisation stay in eval mode whatever ``train()`` is called around it.
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> target = amd.build_target("osnet_x0_25")
+        >>> target.name, target.model.training, any(p.requires_grad for p in target.parameters())
+        ('osnet_x0_25', False, False)
+        >>> target.law_error(torch.rand(1, 3, 64, 32)) < 1e-5
+        True
     """
 
     def __init__(

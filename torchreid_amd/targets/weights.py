@@ -79,6 +79,18 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
 
     Raises:
         InputError: the file cannot be read, does not fit the model, or holds NaN or infinity.
+
+    Example:
+        >>> import tempfile, torch, torchreid_amd as amd
+        >>> from torchreid import models
+        >>> target = models.build_model("osnet_x0_25", num_classes=751, pretrained=False)
+        >>> other = models.build_model("osnet_x0_25", num_classes=702, pretrained=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save(other.state_dict(), f"{folder}/osnet.pth")
+        ...     amd.load_weights(target, f"{folder}/osnet.pth", quiet=True).skipped
+        ('classifier.weight', 'classifier.bias')
+        >>> amd.fingerprint(target) == amd.fingerprint(other)
+        True
     """
     model = unwrap(model)
     if not Path(path).expanduser().exists():
@@ -169,6 +181,17 @@ def fingerprint(weights: nn.Module | Mapping[str, Tensor]) -> str:
 
     Returns:
         64 hexadecimal digits.
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> layer = torch.nn.Linear(3, 2)
+        >>> before = amd.fingerprint(layer)
+        >>> len(before), amd.fingerprint(layer.state_dict()) == before
+        (64, True)
+        >>> with torch.no_grad():
+        ...     _ = layer.bias.add_(1)
+        >>> amd.fingerprint(layer) == before
+        False
     """
     state = unwrap(weights).state_dict() if isinstance(weights, nn.Module) else weights
     named = {key.removeprefix("module."): value for key, value in state.items()}

@@ -48,6 +48,15 @@ def cut_by_name(
         pool: the global average pooling.
         neck: modules from the pooled vector to the embedding; a module the model holds as
             ``None`` (torchreid's optional ``fc``) is left out.
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> from torchreid import models
+        >>> model = models.build_model("resnet18", num_classes=751, pretrained=False)
+        >>> stem = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2"]
+        >>> target = amd.cut_by_name(model, stem, ["layer3", "layer4"], "global_avgpool")
+        >>> target.law_error(torch.rand(1, 3, 64, 32)) < 1e-5
+        True
     """
     model = in_single_precision(model)
     present = [n for n in neck if getattr(model, n, None) is not None]

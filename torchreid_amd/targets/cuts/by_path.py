@@ -53,6 +53,15 @@ def cut(
 
     Raises:
         InputError: no such module, or the modules named do not cut the model in three.
+
+    Example:
+        >>> import torch, torchreid_amd as amd
+        >>> from torch import nn
+        >>> early, late = nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 16, 3, stride=2)
+        >>> model = nn.Sequential(early, nn.ReLU(), late, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> target = amd.cut(model, map="2", stem="0", size=(64, 32))
+        >>> target(torch.rand(1, 3, 64, 32)).shape
+        torch.Size([1, 16])
     """
     model = in_single_precision(unwrap(model)).eval()
     maps, stems = ([p] if isinstance(p, str) else list(p) for p in (map, stem))
