@@ -101,10 +101,12 @@ class _Ones(nn.Module):
 
 
 class _AsBright(nn.Module):
-    """Maps of both attributes: as bright as the pixel is red."""
+    """Maps of all attributes, as bright as the pixel is red; a row too low, and they say so."""
+
+    offset = (-1.0, 0.0)
 
     def forward(self, early: Tensor, features: Tensor) -> Tensor:
-        return early[:, :1].expand(-1, len(SCHEMA), -1, -1)
+        return early[:, :1].roll(1, 2).expand(-1, len(SCHEMA), -1, -1)
 
 
 class _UpperHalf:
@@ -163,7 +165,7 @@ def test_the_average_map_takes_each_photographs_map_with_the_same_mass(tmp_path:
     Of two equal largest values one is inside: half a point. Unscaled, the bright one would win alone.
     """
     bright, dim = np.zeros(SIZE, np.uint8), np.zeros(SIZE, np.uint8)
-    bright[1, 2], dim[6, 5] = 255, 51
+    bright[1, 2], dim[5, 5] = 255, 51
     testbed = before(_Same(), [bright, dim], tmp_path)
     found = localisation_scores(testbed, testbed.query)
     assert found["average map"].percent()["pointing"] == pytest.approx(50)
@@ -219,6 +221,8 @@ def test_pixels_are_removed_where_the_activation_map_looks(tmp_path: Path):
     red[4] = 255
     testbed = before(_EveryFourth(), [red, np.zeros(SIZE, np.uint8)], tmp_path)
     curves = deletion_curves(testbed.decomposer, testbed.query, testbed.gallery, [(0, 1)])
+    own = curves["interpreter", "mean", "removing"].points  # its maps show the very row
+    assert own[:2] == pytest.approx([1, 1 / 64])
     removing, inserting = (curves["activation", "mean", way].points for way in ("removing", "inserting"))
     assert removing[:2] == pytest.approx([1, 1 / 64])
     # everything taken: ⅛ in both rows of cells; then the red one back: (⅛ + 1) / 2 against ½
