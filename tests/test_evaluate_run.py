@@ -18,11 +18,13 @@ from torchreid_amd.core import host
 from torchreid_amd.core.images import read_image, to_tensor
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
 from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
+from torchreid_amd.evaluation.reweighting import fit_reweighting
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
 
 DATA = "market1501_attr"
-REST = [word for part in ("place", "effect", "removal", "sanity", "reweight") for word in ("--skip", part)]
+REST = [word for part in ("place", "effect", "removal", "sanity") for word in ("--skip", part)]
+NEITHER = ("--skip", "probe", "--skip", "reweight")
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +68,19 @@ def sides_of(run: Run, root: Path, normalized: bool) -> tuple[DecomposedImages, 
             rows.append((out.embedding[0] / length, out.components[0] / length))
         labels = label_source(DATA, str(root), split=split).labels([item[0] for item in items])
         embedding, components = (torch.stack(column) for column in zip(*rows, strict=True))
+        components = components.half()  # as they are kept: few people's weights hang on the last digits
         pids, cameras = ([item[k] for item in items] for k in (1, 2))
         sides.append(DecomposedImages(embedding, components, pids, cameras, torch.from_numpy(labels)))
     return tuple(sides)
 
 
 @pytest.mark.parametrize("normalized", [False, True])
-def test_normalize_feature_reaches_scores_and_probes(trained: Path, root: Path, normalized: bool) -> None:
+def test_normalize_feature_reaches_scores_and_baselines(trained: Path, root: Path, normalized: bool) -> None:
     found = scores_of(trained, root, "test.normalize_feature", str(normalized))
     run = load_run(trained)
     train, query, gallery = sides_of(run, root, normalized)
     d = torch.cdist(query.embedding, gallery.embedding)
-    parts = (query.components[:, None] - gallery.components).norm(dim=3)  # (Q, G, M)
+    parts = (query.components.float()[:, None] - gallery.components.float()).norm(dim=3)
     error = ((d - parts.mean(2)).abs() / d).mean()  # query and gallery are of two cameras: every pair counts
     assert found["interpreter"]["ADRE"] == pytest.approx(100 * float(error), rel=2e-3)
     probes = fit_probes(train.embedding, train.known_labels, train.pids)
@@ -89,12 +92,16 @@ def test_normalize_feature_reaches_scores_and_probes(trained: Path, root: Path, 
         return rows.baselines["probe"]["X-mAP_e"]
 
     assert found["baselines"]["probe"]["X-mAP_e"] == pytest.approx(named(probes), abs=0.5)
+    chosen = fit_reweighting(train, get_distance(run.metric), run.form)
+    assert list(found["reweight"]["weights"]) == list(run.schema.attributes)
+    weights = torch.tensor(list(found["reweight"]["weights"].values()))
+    assert float(torch.cosine_similarity(weights, chosen.weights, dim=0)) > 0.98
 
 
 def test_distractors_as_no_reaches_query_and_gallery(trained: Path, root: Path) -> None:
     """5 × 5 pairs, of which 9 have the stranger on one side or on both."""
-    plain = scores_of(trained, root, "--skip", "probe")["pairs"]
-    asked = scores_of(trained, root, "--skip", "probe", "--distractors-as-no")["pairs"]
+    plain = scores_of(trained, root, *NEITHER)["pairs"]
+    asked = scores_of(trained, root, *NEITHER, "--distractors-as-no")["pairs"]
     assert (plain["used"], plain["annotated"], plain["unannotated"]) == (25, 16, 9)
     assert (asked["used"], asked["annotated"], asked["unannotated"]) == (25, 25, 0)
     assert json.loads((trained / "scores.json").read_text())["distractors_as_no"] is True

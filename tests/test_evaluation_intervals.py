@@ -147,12 +147,16 @@ def test_every_score_has_an_interval_around_it():
     assert "ADRE (euclidean)" not in scores.interpreter
 
 
-def test_further_distances_have_the_adre_of_their_own_evaluation():
+@pytest.mark.parametrize("form", ["mean", "additive"])
+def test_further_distances_have_the_adre_of_their_own_evaluation(form: str):
     query, gallery = side(*QUERY), side(*GALLERY)
-    both = evaluate_decomposition(query, gallery, get_distance("euclidean"), others=[get_distance("cosine")])
-    alone = evaluate_decomposition(query, gallery, get_distance("cosine"))
+    euclidean, cosine = get_distance("euclidean"), get_distance("cosine")
+    both = evaluate_decomposition(query, gallery, euclidean, form, others=[cosine])
+    alone = evaluate_decomposition(query, gallery, cosine, form)
     for name in ("ADRE", "ADRE p95", "ADRE max"):
         assert both.interpreter[f"{name} (cosine)"] == pytest.approx(alone.interpreter[name])
+    if form == "additive":
+        assert both.interpreter["ADRE max (cosine)"] < 0.1
 
 
 def test_distractors_count_as_no_only_when_asked():

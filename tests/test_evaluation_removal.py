@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,19 @@ def test_mean_and_blur_touch_removed_pixels_alone():
     assert made[0, :, removed[0]][:, 0].tolist() == pytest.approx(image.mean((1, 2)).tolist())
     flat = torch.full((3, 12, 8), 0.7)
     torch.testing.assert_close(blur_imputed(flat, removed), flat.expand(2, -1, -1, -1))
+
+
+def test_a_blur_is_a_gaussian_of_an_eighth_of_the_width():
+    """16 columns: σ = 2, cut off at 4 pixels. One white pixel becomes g(Δy) · g(Δx), g(x) ∝ exp(−x²/8)."""
+    image = torch.zeros(3, 20, 16)
+    image[:, 10, 8] = 1.0
+    made = blur_imputed(image, torch.ones(1, 20, 16, dtype=torch.bool))[0, 1]
+    weights = {x: math.exp(-(x**2) / 8) for x in range(-4, 5)}
+    total = sum(weights.values())
+    for down, right in ((0, 0), (0, 1), (3, 0), (-2, 4), (0, -4)):
+        wanted = weights[down] * weights[right] / total**2
+        assert made[10 + down, 8 + right].item() == pytest.approx(wanted, rel=1e-4)
+    assert made[10, 8 + 5] == 0 == made[10 - 5, 8]
 
 
 def test_noisy_linear_solves_the_equations():

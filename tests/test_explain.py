@@ -245,6 +245,7 @@ def test_json_holds_every_number(tmp_path: Path) -> None:
     assert data == e.to_dict(maps=True)
     assert data["contributions"] == list(e.contributions) and data["residual"] == e.residual
     assert data["labels"] == [[1, 0, 1], [0, 0, -1]] and data["exclusive"] == [1, 0, -1]
+    assert e.labels is not None and [side.dtype for side in e.labels] == [np.int8, np.int8]
     assert np.array(data["maps"]).shape == (2, 3, SIZE[0] // 2, SIZE[1] // 2)
     assert "maps" not in e.to_dict()
     assert toy_explainer().explain(noisy(1), noisy(2)).to_dict()["labels"] is None

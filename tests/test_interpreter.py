@@ -211,6 +211,11 @@ def test_normalized_keeps_the_sum_of_components():
     torch.testing.assert_close(unit.components * ratio, out.components)
 
 
+def test_an_embedding_of_zero_stays_zero():
+    nothing = Decomposition(torch.zeros(1, 4), torch.ones(1, 2, 3, 3), torch.zeros(1, 2, 4)).normalized()
+    assert not nothing.embedding.any() and not nothing.components.any()
+
+
 def test_cat_and_index():
     out = create_interpreter(osnet(), "amd")(images()).detach()
     again = Decomposition.cat([out[0], out[[1, 2]]])

@@ -45,7 +45,7 @@ def shown(photograph: RenderedImage) -> dict[str, int]:
 
 @pytest.mark.parametrize(("domain", "record"), RECORDS, ids=[f"{d} {r.file_name}" for d, r in RECORDS])
 def test_the_same_picture_and_the_same_regions(domain: str, record: Record) -> None:
-    """To a quarter of a grey level on average, and two pixels of each region, for other libraries' rounding."""
+    """To a quarter of a grey level on average and two pixels of a region: other libraries may round."""
     photograph = draw(domain, record)
     with Image.open(FOLDER / domain / record.file_name) as image:
         kept = np.asarray(image.convert("RGB")).astype(int)

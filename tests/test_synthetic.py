@@ -364,3 +364,34 @@ def test_what_is_hidden_by_something_in_front_belongs_to_no_region(
     where[:, middle - 4 :] = False  # the person, left
     moved = np.abs(seen.pixels.astype(int) - free.pixels.astype(int)).max(-1)
     assert (np.median(moved[where]) > 10) == (what != "stranger behind")
+
+
+def test_a_damaged_folder_is_rendered_again_only_when_forced(root: Path, tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(root, tmp_path / "mine"))
+    few = {"train_ids": 1, "test_ids": 1, "images_per_id": 4, "workers": 1}
+    for file in (mine / "synthetic_attr").glob("*.json"):
+        file.write_text("{")
+    with pytest.raises(InputError, match="is not a complete synthetic_attr"):
+        render_dataset(mine, **few)
+    render_dataset(mine, **few, force=True)
+    assert rendering.read_options(mine / "synthetic_attr").train_ids == 1
+    assert len({path.name[:4] for path in images(mine)}) == 2
+
+
+def test_what_a_killed_run_left_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run works in a folder whose name the next one knows."""
+    seen: list[list[str]] = []
+    drawn = rendering.people
+
+    def spied(*args: object) -> object:
+        seen.append(sorted(p.name for p in tmp_path.iterdir() if p.is_dir()))
+        return drawn(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rendering, "people", spied)
+    few = {"train_ids": 1, "test_ids": 1, "images_per_id": 4, "workers": 1}
+    render_dataset(tmp_path, **few)
+    (working,) = seen[0]
+    assert working.startswith(".synthetic_attr-")
+    shutil.copytree(tmp_path / "synthetic_attr", tmp_path / working)  # as if it had been killed
+    render_dataset(tmp_path, **few, seed=1, force=True)
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["synthetic_attr"]

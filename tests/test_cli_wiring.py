@@ -1,0 +1,68 @@
+"""What is asked of a command reaches what does the work, and every argument says what it is."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pytest
+
+from torchreid_amd import cli
+from torchreid_amd.config import get_default_config
+from torchreid_amd.evaluation.questions import Settings
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, where: str, *command: str) -> Call:
+    """The arguments with which a command calls what does the work."""
+    calls: list[Call] = []
+    monkeypatch.setattr(where, lambda *args, **kwargs: calls.append((args, kwargs)))
+    assert cli.main(command) == 0
+    (call,) = calls
+    return call
+
+
+def test_evaluate_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = ("--pairs", "3", "--images", "4", "--removal-pairs", "5", "--seed", "6")
+    command = ("evaluate", "a-run", *numbers, "--skip", "probe", "--skip", "place", "--weights", "w.pth")
+    more = ("--distractors-as-no", "--root", "data", "-t", "synthetic_attr", "test.batch_size", "7")
+    args, _ = asked(monkeypatch, "torchreid_amd.engine.evaluate.evaluate", *command, *more)
+    folder, change, weights, settings = args
+    assert (folder, weights) == ("a-run", "w.pth")
+    assert settings == Settings(("probe", "place"), 3, 4, 5, seed=6, distractors_as_no=True)
+    cfg = change(get_default_config())
+    assert (cfg.data.root, cfg.data.targets, cfg.test.batch_size) == ("data", ["synthetic_attr"], 7)
+    plain, _ = asked(monkeypatch, "torchreid_amd.engine.evaluate.evaluate", "evaluate", "a-run")
+    assert plain[2:] == (None, Settings())
+
+
+def test_synth_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = ("--train-ids", "3", "--test-ids", "4", "--images-per-id", "5", "--seed", "6", "--workers", "2")
+    command = ("synth", "--root", "data", "--domain", "night", *numbers, "--force")
+    args, kwargs = asked(monkeypatch, "torchreid_amd.datasets.synthetic.render_dataset", *command)
+    wanted = {"train_ids": 3, "test_ids": 4, "images_per_id": 5, "seed": 6, "workers": 2}
+    assert args == ("data",) and kwargs == wanted | {"domain": "night", "force": True}
+    _, kwargs = asked(monkeypatch, "torchreid_amd.datasets.synthetic.render_dataset", "synth")
+    wanted = {"train_ids": 200, "test_ids": 150, "images_per_id": 10, "seed": 0, "workers": None}
+    assert kwargs == wanted | {"domain": "day", "force": False}
+
+
+def test_train_takes_lists_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ("train", "--root", "data", "-s", "a", "b", "--transforms", "random_flip", "-t", "c")
+    args, _ = asked(monkeypatch, "torchreid_amd.engine.train.train", *command, "train.lr", "0.5")
+    data = args[0].data
+    assert (data.root, data.sources, data.targets) == ("data", ["a", "b"], ["c"])
+    assert data.transforms == ["random_flip"] and args[0].train.lr == 0.5
+
+
+def test_every_argument_says_what_it_is() -> None:
+    (commands,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert {choice.dest for choice in commands._choices_actions if choice.help} == set(commands.choices)
+    silent = {
+        f"{name} {action.dest}"
+        for name, command in commands.choices.items()
+        for action in command._actions
+        if not action.help
+    }
+    assert not silent
