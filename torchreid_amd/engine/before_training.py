@@ -10,7 +10,7 @@ from torchreid_amd.config import to_dict, with_whole_paths
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import JSON_NAME, read_run
-from torchreid_amd.targets.weights import fingerprint
+from torchreid_amd.targets.weights import has_fingerprint
 
 #: Keys that change nothing about what is trained and scored.
 _INDIFFERENT = (
@@ -91,7 +91,7 @@ def check_folder(engine: Any, save_dir: str) -> None:
             f"{save_dir!r} holds a finished run of another configuration ({key} was {before[key]!r} and "
             f"is now {now[key]!r}{more}); {help_}"
         )
-    if weights != fingerprint(engine.model.target.model):
+    if not has_fingerprint(engine.model.target.model, weights):
         raise InputError(f"{save_dir!r} holds a finished run for other weights of the target; {help_}")
 
 

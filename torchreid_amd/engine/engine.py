@@ -35,7 +35,7 @@ from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.interpreter.run_folder import save_run
 from torchreid_amd.losses import batch_pairs
-from torchreid_amd.targets.weights import is_classifier
+from torchreid_amd.targets.classifier import is_named_classifier
 
 _torchreid = host.torchreid()
 Engine: Any = _torchreid.engine.Engine
@@ -293,5 +293,5 @@ def save_engine_run(engine: ImageAMDEngine, save_dir: str, epochs: int) -> Path:
 
 def _identities(state: dict[str, torch.Tensor]) -> int:
     """How many identities a model's classifier tells apart; 1 where it has none."""
-    sizes = [v.shape[0] for k, v in state.items() if is_classifier(k) and k.endswith("weight")]
+    sizes = [v.shape[0] for k, v in state.items() if is_named_classifier(k) and k.endswith("weight")]
     return sizes[-1] if sizes else 1

@@ -26,7 +26,7 @@ from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
 from torchreid_amd.targets.state_dicts import read_state_dict
-from torchreid_amd.targets.weights import fingerprint, load_weights
+from torchreid_amd.targets.weights import fingerprint, has_fingerprint, load_weights
 
 FORMAT = 1
 WEIGHTS_NAME = "interpreter.safetensors"
@@ -238,7 +238,7 @@ def load_run(
     made_for = {"size": (height, width)} if model.startswith(host.TIMM) else {}
     network = host.build_model(model, num_classes=classes, loss=loss, **made_for)
     load_weights(network, file, quiet=True)
-    if fingerprint(network) != expected[0]:
+    if not has_fingerprint(network, expected[0]):
         raise InputError(
             f"weights {str(file)!r} are not those of {str(folder)!r} (other fingerprint); "
             "give the file the interpreter was trained for, or train an interpreter for this one"

@@ -18,6 +18,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.host import model_name, unwrap
 from torchreid_amd.core.safe_load import MODEL_ZOO
+from torchreid_amd.targets.classifier import classifier_keys, is_named_classifier
 from torchreid_amd.targets.model_zoo import where_to_get
 from torchreid_amd.targets.state_dicts import read_state_dict, without_prefix
 
@@ -36,11 +37,6 @@ def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -
     torch.save(dict(content), memory)
     with atomic_path(path) as temporary:
         temporary.write_bytes(memory.getbuffer())
-
-
-def is_classifier(key: str) -> bool:
-    """Whether a parameter belongs to an identity classifier, which no embedding depends on."""
-    return any(part == "classifier" or part.startswith("classifier_") for part in key.split("."))
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,8 @@ class LoadReport:
 def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool = False) -> LoadReport:
     """Load a checkpoint into a model, all of it or nothing.
 
-    A classifier for another number of identities, or none, is left as it is, with one logged line. A
+    A classifier for another number of identities, or none, is left as it is, with one logged line; a
+    classifier is what embeddings do not depend on, whatever its name. A
     prefix that all names of the file, or all names of the model, have in common is bridged, with one
     logged line. Any other difference is an error, and the model is then as it was. Half-precision
     weights are cast to the model's type. ``num_batches_tracked`` (old checkpoints) may be missing or
@@ -106,8 +103,9 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
         for k in expected
         if k not in given and not _is_counter(k) and (grafted or not k.startswith("interpreter."))
     ]
-    resized = [k for k in both if is_classifier(k) and _resized(given[k], expected[k])]
-    absent = [k for k in missing if is_classifier(k)] if both else []
+    other = [k for k in both if _resized(given[k], expected[k])]
+    classifier = classifier_keys(model, [*other, *missing]) if both else set()
+    resized, absent = ([k for k in keys if k in classifier] for keys in (other, missing))
     skipped = tuple(resized + absent)
     differences = {
         "missing": [k for k in missing if k not in skipped],
@@ -177,7 +175,8 @@ def fingerprint(weights: nn.Module | Mapping[str, Tensor]) -> str:
     loaded from a half-precision file is that of its single-precision copy.
 
     Args:
-        weights: a model, possibly wrapped, or its state dict.
+        weights: a model, possibly wrapped, or its state dict. Of a model a classifier is what has the
+            name of one and does not reach the embeddings; of a state dict, what has the name.
 
     Returns:
         64 hexadecimal digits.
@@ -193,11 +192,26 @@ def fingerprint(weights: nn.Module | Mapping[str, Tensor]) -> str:
         >>> amd.fingerprint(layer) == before
         False
     """
-    state = unwrap(weights).state_dict() if isinstance(weights, nn.Module) else weights
-    named = {key.removeprefix("module."): value for key, value in state.items()}
+    if not isinstance(weights, nn.Module):
+        return _digest(weights, {key for key in weights if is_named_classifier(key)})
+    model = unwrap(weights)
+    state = model.state_dict()
+    return _digest(state, classifier_keys(model, [key for key in state if is_named_classifier(key)]))
+
+
+def has_fingerprint(model: nn.Module, expected: str) -> bool:
+    """Whether a model has the fingerprint that a run remembers.
+
+    Older versions left out every entry with the name of a classifier, even one that embeddings depend on.
+    """
+    return expected in (fingerprint(model), fingerprint(unwrap(model).state_dict()))
+
+
+def _digest(state: Mapping[str, Tensor], left_out: set[str]) -> str:
+    named = {key.removeprefix("module."): value for key, value in state.items() if key not in left_out}
     digest = hashlib.sha256()
     for key in sorted(named):
-        if is_classifier(key) or key.endswith("num_batches_tracked") or key.startswith("interpreter."):
+        if _is_counter(key) or key.startswith("interpreter."):
             continue
         value = named[key].detach().cpu().contiguous()
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
