@@ -108,7 +108,8 @@ def _check_there(name: str, root: str) -> None:
         raise InputError("nothing registers it here; import the module that does")
     folder = Path(root).expanduser() / str(getattr(image_datasets()[name], "dataset_dir", ""))
     if not folder.is_dir():
-        raise InputError(f"no folder {str(folder)!r}")
+        typed = "" if folder.is_absolute() else " here; this run knows its data by the path as it was typed"
+        raise InputError(f"no folder {str(folder)!r}{typed}")
 
 
 def _spellings(path: str) -> tuple[str, str]:

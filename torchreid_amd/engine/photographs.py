@@ -6,6 +6,7 @@ line; found after it, a night.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import read_image
 
+_log = logging.getLogger(__name__)
 _SPLITS = ("train", "query", "gallery")
 
 
@@ -60,9 +62,9 @@ def whole_photographs(cfg: Any) -> Iterator[None]:
     if not cfg.amd.skip_broken:
         more = f", and {len(found) - 1} more cannot be read" if len(found) > 1 else ""
         raise InputError(f"{first}{more}; --skip-broken (amd.skip_broken True) goes on without them")
-    print(f"{len(found)} photographs cannot be read and are left out:")
+    _log.info(f"{len(found)} photographs cannot be read and are left out:")
     for reason in found.values():
-        print(f"  {reason}")
+        _log.info(f"  {reason}")
     classes = host.image_datasets()
     own = {name: classes[name] for name in names}
     classes.update({name: partial(_without, kind, set(found)) for name, kind in own.items()})
