@@ -19,6 +19,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.explanation.explanation import Explanation
 from torchreid_amd.explanation.report.layout import COLOURS, FRAMES, shorten, text_width, wrap
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale, thumbnail, tint
+from torchreid_amd.explanation.report.page import picture_uri
 from torchreid_amd.explanation.report.text import number, percent, short_names
 
 
@@ -223,3 +224,17 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_exclusive_and_common_are_told_apart() -> None:
     assert len({COLOURS[v] for v in (1, 0, -1)}) == 3
+
+
+def test_below_a_map_stands_whether_the_person_has_it_where_that_is_known() -> None:
+    """A wears hat and bag and no red coat; B neither hat nor red coat, and of the bag nothing is known."""
+    figure = toy_explainer().explain(noisy(1), noisy(2), [1, 0, 1], [0, 0, -1]).plot()
+    shown = Counter(t.get_text() for t in figure.texts)
+    assert (shown["no hat"], shown["coat not red"], shown["no bag"]) == (1, 2, 0)
+    assert (shown["hat"], shown["bag"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("size", "kind"), [((128, 128), "png"), ((129, 128), "jpeg"), ((64, 128), "png")])
+def test_small_photographs_are_kept_as_they_are(size: tuple[int, int], kind: str) -> None:
+    """Twice the size of Market-1501's photographs is still small."""
+    assert picture_uri(noisy(1, size)).startswith(f"data:image/{kind};base64,")
