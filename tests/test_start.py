@@ -85,14 +85,6 @@ def test_lists_come_without_torchreid_and_threads_are_told_to_wait_asleep() -> N
     assert said or "GOMP" not in result.stderr
 
 
-#: file -> what it imports inside functions, and why
-LAZY = {
-    "cli.py": ({"torch", "torchreid_amd"}, "a command imports what it needs; help comes without torch"),
-    "attributes/mat.py": ({"scipy"}, "0.3 s that every list and command would wait for"),
-    "datasets/synthetic/rendering.py": ({"fcntl"}, "not there on Windows"),
-    "engine/evaluate.py": ({"torchreid_amd.evaluation.report.figures"}, "brings matplotlib"),
-    "explanation/explanation.py": ({"torchreid_amd.explanation.report"}, "brings matplotlib"),
-}
 #: file -> why it imports modules by name, with ``import_module``
 BY_NAME = {
     "__init__.py": "public names, torchreid's hook and registration, for a fast command line",
@@ -104,26 +96,16 @@ BY_NAME = {
 }
 
 
-def test_imports_wait_only_where_it_is_listed_why() -> None:
+def test_modules_are_imported_by_name_only_where_it_is_listed_why() -> None:
+    """Import statements: ``test_architecture.py``."""
     package = ROOT / "torchreid_amd"
-    found: dict[str, set[str]] = {}
-    by_name = set()
+    found = set()
     for path in package.rglob("*.py"):
-        name, tree = path.relative_to(package).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-        functions = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.Lambda))]
-        inside = [n for function in functions for n in ast.walk(function)]
-        found.setdefault(name, set()).update(
-            *({alias.name for alias in n.names} for n in inside if isinstance(n, ast.Import)),
-            {str(n.module) for n in inside if isinstance(n, ast.ImportFrom)},
-        )
-        calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)]
-        if any(ast.unparse(call).split(".")[-1] in ("import_module", "__import__") for call in calls):
-            by_name.add(name)
-    late = {name: modules for name, modules in found.items() if modules}
-    assert set(late) == set(LAZY)
-    for name, modules in late.items():
-        assert all(any(f"{m}.".startswith(f"{x}.") for x in LAZY[name][0]) for m in modules), (name, modules)
-    assert by_name == set(BY_NAME)
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        called = {ast.unparse(n.func).split(".")[-1] for n in nodes if isinstance(n, ast.Call)}
+        if called & {"import_module", "__import__", "resolve_name"}:
+            found.add(path.relative_to(package).as_posix())
+    assert found == set(BY_NAME)
 
 
 # -- torchreid, whenever it is imported -----------------------------------------------------------

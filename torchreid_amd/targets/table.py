@@ -3,7 +3,7 @@
 "tested" counts the names that tests/test_every_target.py runs every law on: it takes them from
 the same registry.
 
-``python -m torchreid_amd.targets.table`` prints it; with ``--write README.md`` it goes between
+``python -m torchreid_amd.targets.table`` prints it; with ``--write examples/GUIDE.md`` it goes between
 the file's ``<!-- targets -->`` and ``<!-- /targets -->``.
 """
 
