@@ -230,3 +230,21 @@ def test_a_folder_that_cannot_be_one(tmp_path: Path, interpreter: Interpreter) -
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
         save_run(tmp_path / "file", interpreter, model=MODEL, num_classes=5)
+
+
+def test_one_of_several_sets_of_weights_is_found_again(
+    tmp_path: Path, build: Callable[..., nn.Module], interpreter: Interpreter
+) -> None:
+    """Chosen by its key; and by a run that remembers the file alone, whatever is taken by default."""
+    file = tmp_path / "both.pth"
+    states = {
+        "state_dict": build(MODEL, seed=3).state_dict(),
+        "state_dict_ema": build(MODEL, seed=4).state_dict(),
+    }
+    torch.save(states, file)
+    for name, weights in (("key", f"{file}#state_dict"), ("plain", str(file))):
+        folder = save_run(tmp_path / name, interpreter, model=MODEL, num_classes=5, weights=weights)
+        assert read_run(folder)["target"]["weights"] == weights
+        run = load_run(folder)
+        assert fingerprint(run.interpreter.target.model) == fingerprint(interpreter.target.model)
+    refused(tmp_path / "plain", "other fingerprint", weights=f"{file}#state_dict_ema")

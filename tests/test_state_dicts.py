@@ -145,3 +145,58 @@ def test_a_mask_may_be_infinite_and_a_half_model_may_not_overflow(tmp_path: Path
     state["conv.bias"][0] = 1e6  # half precision ends at 65,504
     with pytest.raises(InputError, match="conv.bias"):
         load_weights(Small().half(), saved(state, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "default", "other"),
+    [
+        ({"state_dict": 0.0, "state_dict_ema": 1.0, "arch": "x"}, 1.0, "state_dict"),  # timm's
+        ({"model": 0.0, "model_ema": 1.0, "epoch": 3}, 0.0, "model_ema"),  # DeiT's, ConvNeXt's
+        ({"state_dict": 0.0, "ema_state_dict": 1.0}, 0.0, "ema_state_dict"),  # OpenMMLab's
+        ({"model": 0.0, "teacher": 1.0}, 0.0, "teacher"),
+    ],
+)
+def test_which_of_several_sets(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wrapped: dict[str, Any], default: float, other: str
+) -> None:
+    torch.manual_seed(0)
+    zero = state_of(Small())
+    content = {
+        k: ({n: t + v if n == "conv.weight" else t for n, t in zero.items()} if isinstance(v, float) else v)
+        for k, v in wrapped.items()
+    }
+    file = saved(content, tmp_path)
+    caplog.set_level(logging.INFO)
+    model = Small()
+    load_weights(model, file)
+    assert torch.allclose(model.conv.weight, zero["conv.weight"] + default)
+    assert len(caplog.messages) == 1 and "are taken" in caplog.messages[0]
+    assert f"w.pth#{other}" in caplog.messages[0]
+    caplog.clear()
+    load_weights(model, f"{file}#{other}")
+    assert torch.allclose(model.conv.weight, zero["conv.weight"] + 1 - default) and caplog.messages == []
+    with pytest.raises(InputError, match="no weights 'best' in .*which holds "):
+        load_weights(model, f"{file}#best")
+
+
+def test_a_key_for_unusual_names_and_for_one_set(tmp_path: Path) -> None:
+    first, second = state_of(Small()), state_of(Small())
+    file = saved({"first": first, "second": second}, tmp_path)
+    assert same(read_state_dict(f"{file}#second"), second)
+    with pytest.raises(InputError, match="say which is meant: .*w.pth#first"):
+        read_state_dict(file)
+    alone = saved(first, tmp_path)
+    with pytest.raises(InputError, match="is one set of weights, without keys"):
+        read_state_dict(f"{alone}#model")
+    with pytest.raises(InputError, match="no weights at"):
+        load_weights(Small(), f"{tmp_path / 'none.pth'}#model")
+
+
+def test_a_file_may_have_the_sign_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "run#2"
+    folder.mkdir()
+    state = state_of(Small())
+    torch.save(state, folder / "w#1.pth")
+    assert same(read_state_dict(folder / "w#1.pth"), state)
+    torch.save({"a": state, "b": state}, folder / "w.pth")
+    assert same(read_state_dict(f"{folder / 'w.pth'}#a"), state)

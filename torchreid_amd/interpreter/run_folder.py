@@ -18,6 +18,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from torch import nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core import host
@@ -25,7 +26,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
-from torchreid_amd.targets.state_dicts import read_state_dict
+from torchreid_amd.targets.state_dicts import other_sets, read_state_dict, split_key
 from torchreid_amd.targets.weights import fingerprint, has_fingerprint, load_weights
 
 FORMAT = 1
@@ -237,8 +238,7 @@ def load_run(
     state = _read_head(folder, expected[1])
     made_for = {"size": (height, width)} if model.startswith(host.TIMM) else {}
     network = host.build_model(model, num_classes=classes, loss=loss, **made_for)
-    load_weights(network, file, quiet=True)
-    if not has_fingerprint(network, expected[0]):
+    if not _load_target(network, file, expected[0]):
         raise InputError(
             f"weights {str(file)!r} are not those of {str(folder)!r} (other fingerprint); "
             "give the file the interpreter was trained for, or train an interpreter for this one"
@@ -277,10 +277,22 @@ def _find_weights(folder: Path, remembered: str, given: str | os.PathLike[str] |
         raise InputError(f"run {str(folder)!r} remembers no weights of its target; pass weights=PATH")
     path = Path(asked).expanduser()
     for candidate in (path, folder / path, folder / path.name):
-        if candidate.exists():
+        if split_key(candidate)[0].exists():
             return candidate
     told = "give an existing file" if given else "if the file has moved, pass weights=PATH"
     raise InputError(f"the target's weights are not at {str(path)!r}; {told}")
+
+
+def _load_target(network: nn.Module, file: Path, expected: str) -> bool:
+    """Whether the weights with a fingerprint are in a file; of several sets there, they are looked for."""
+    load_weights(network, file, quiet=True)
+    if has_fingerprint(network, expected):
+        return True
+    for key in other_sets(file):
+        load_weights(network, f"{file}#{key}", quiet=True)
+        if has_fingerprint(network, expected):
+            return True
+    return False
 
 
 def _read_head(folder: Path, expected: str) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -23,40 +24,78 @@ _DEEPEST = 3
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The weights in a checkpoint, on the CPU, under the model's own names.
 
-    Plain state dicts, torchreid's ``model.pth.tar-N``, other checkpoints that hold one state dict
+    Plain state dicts, torchreid's ``model.pth.tar-N``, other checkpoints that hold a state dict
     under some key, and safetensors files are read alike. What ``DataParallel``, ``torch.compile`` and
     ``AveragedModel`` put before the names is taken off.
 
     Args:
-        path: the file.
+        path: the file; ``FILE#KEY`` for one of several sets of weights in it.
 
     Returns:
         Tensors by name, in the file's order and types.
 
     Raises:
-        InputError: as :func:`read_checkpoint`, or the file holds no weights, or several sets of them
-            under unusual names.
-
-    Example:
-        >>> import tempfile, torch, torchreid_amd as amd
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     content = {"state_dict": {"module.fc.weight": torch.zeros(2, 3)}}
-        ...     torch.save(content, f"{folder}/model.pth.tar-60")
-        ...     amd.read_state_dict(f"{folder}/model.pth.tar-60")["fc.weight"].shape
-        torch.Size([2, 3])
+        InputError: as :func:`read_checkpoint`, or the file holds no weights, none under that key, or
+            several sets of them under unusual names.
     """
-    content = read_checkpoint(path)
+    return choose_weights(path)[0]
+
+
+def choose_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], str]:
+    """As :func:`read_state_dict`, and which of several sets was taken in words, ``''`` where there is one."""
+    file, wanted = split_key(path)
+    content = read_checkpoint(file)
     sets = dict(weight_sets(content))
-    usual = [key for key in _USUAL if key in sets]
     if not sets:
-        raise _no_weights(path, content)
-    if "" not in sets and not usual and len(sets) > 1:
+        raise _no_weights(file, content)
+    names = [name for name in sets if name]
+    if wanted and wanted not in sets:
+        held = f"holds {', '.join(map(repr, names))}" if names else "is one set of weights, without keys"
         raise InputError(
-            f"checkpoint {str(path)!r} holds several sets of weights ({', '.join(map(repr, sets))}); save "
-            "the one that is meant alone: torch.save(model.state_dict(), …)"
+            f"no weights {wanted!r} in {str(file)!r}, which {held}; give FILE#KEY with one of them"
         )
-    chosen = "" if "" in sets else usual[0] if usual else next(iter(sets))
-    return _unwrapped(sets[chosen])
+    usual = _usual(sets)
+    if not wanted and "" not in sets and not usual and len(sets) > 1:
+        raise InputError(
+            f"checkpoint {str(file)!r} holds several sets of weights ({', '.join(map(repr, sets))}); say "
+            f"which is meant: {file}#{names[0]}"
+        )
+    chosen = wanted or ("" if "" in sets else usual or next(iter(sets)))
+    others = [name for name in names if name != chosen]
+    said = ""
+    if others and not wanted:
+        said = (
+            f"the weights {chosen!r} are taken; {', '.join(map(repr, others))} would be chosen by FILE#KEY, "
+            f"e.g. {file.name}#{others[0]}"
+        )
+    return _unwrapped(sets[chosen]), said
+
+
+def other_sets(path: str | os.PathLike[str]) -> list[str]:
+    """The keys of all sets of weights in a file that holds several and of which none was chosen."""
+    file, wanted = split_key(path)
+    names = [] if wanted else [name for name, _ in weight_sets(read_checkpoint(file)) if name]
+    return names if len(names) > 1 else []
+
+
+def split_key(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """A file and the key of a set of weights in it: ``'w.pth#model_ema'``; a file may have # in its name."""
+    whole = Path(path).expanduser()
+    name, sign, key = str(whole).rpartition("#")
+    if not sign or whole.exists() or not key or "/" in key:
+        return whole, ""
+    return Path(name), key
+
+
+def _usual(sets: Mapping[str, Any]) -> str:
+    """The set that the library which wrote the checkpoint would take, ``''`` where nothing tells.
+
+    timm saves the moving average as ``state_dict_ema`` beside ``state_dict`` and takes it; others give
+    the average a name of its own and take the model. (OpenMMLab's ``state_dict`` is the average itself.)
+    """
+    if {"state_dict", "state_dict_ema"} <= set(sets):
+        return "state_dict_ema"
+    return next((key for key in _USUAL if key in sets), "")
 
 
 def weight_sets(content: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -20,7 +20,7 @@ from torchreid_amd.core.host import model_name, unwrap
 from torchreid_amd.core.safe_load import MODEL_ZOO
 from torchreid_amd.targets.classifier import classifier_keys, is_named_classifier
 from torchreid_amd.targets.model_zoo import where_to_get
-from torchreid_amd.targets.state_dicts import read_state_dict, without_prefix
+from torchreid_amd.targets.state_dicts import choose_weights, split_key, without_prefix
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
 
     Args:
         model: a model, possibly wrapped; see :func:`torchreid_amd.core.host.unwrap`.
-        path: see :func:`~torchreid_amd.targets.state_dicts.read_state_dict`.
+        path: see :func:`~torchreid_amd.targets.state_dicts.read_state_dict`; ``FILE#KEY`` chooses one
+            of several sets of weights.
         quiet: do not log the lines.
 
     Returns:
@@ -90,10 +91,11 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
         True
     """
     model = unwrap(model)
-    if not Path(path).expanduser().exists():
+    if not split_key(path)[0].exists():
         raise InputError(_where_else(model, str(path)))
     expected = model.state_dict()
-    given, renamed = without_prefix(read_state_dict(path), expected)
+    held, choice = choose_weights(path)
+    given, renamed = without_prefix(held, expected)
     for k in [k for k in given if k in expected and _is_counter(k)]:  # some wrote it as (1,), or as a float
         given[k] = given[k].reshape(-1)[:1].sum().to(expected[k].dtype)
     both = [k for k in given if k in expected]
@@ -127,6 +129,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str], *, quiet: bool 
     model.load_state_dict(chosen, strict=False)
     if not quiet:
         name = Path(path).name
+        if choice:
+            _log.info(f"{name}: {choice}")
         if renamed:
             _log.info(f"{name}: {renamed}")
         if resized:
