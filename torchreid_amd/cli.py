@@ -13,6 +13,7 @@ from torchreid_amd.core import registry
 from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError, unknown_name
 from torchreid_amd.core.messages import printed
+from torchreid_amd.core.printable import forgiving_streams
 
 if TYPE_CHECKING:
     from torchreid_amd.explanation.explainer import Explainer
@@ -25,6 +26,7 @@ _KINDS = ("targets", "heads", "losses", "datasets", "attributes", "zoo")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it went well, 2 for bad input (one line on the error stream)."""
+    forgiving_streams()
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if rest and args.run is not _evaluate:

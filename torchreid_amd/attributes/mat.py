@@ -21,6 +21,7 @@ import numpy as np
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.attributes.table import AttributeTable
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.file_kinds import kind_of_file
 
 SPLITS = ("train", "test")
 _INDEX = "image_index"
@@ -121,6 +122,13 @@ def _struct(file: Path) -> Any:
     try:
         variables = loadmat(str(file), squeeze_me=True, struct_as_record=False)
     except Exception as error:  # the reader answers damaged bytes with many kinds of error
+        what, remedy = kind_of_file(file) or ("", "")
+        if "7.3" in what:
+            remedy = "save it again in MATLAB: save(file, 'name', '-v7')"
+        if what and what != "a MATLAB file":
+            raise InputError(
+                f"{str(file)!r} is {what}; expected a MATLAB file of version 5 to 7.2, {remedy}"
+            ) from None
         raise InputError(
             f"{str(file)!r} cannot be read as a MATLAB file ({type(error).__name__}: "
             f"{' '.join(str(error).split())}); it may be truncated: fetch it again"

@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.file_kinds import kind_of_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  #: of the channels, in [0, 1]; torchreid normalises by it
 IMAGENET_STD = (0.229, 0.224, 0.225)  #: their standard deviations
@@ -124,8 +125,9 @@ def _from_file(path: Path) -> Image.Image:
     except UnidentifiedImageError:
         if data.startswith(_MAGIC):
             raise _broken(name, ValueError("its header is incomplete")) from None
-        what = "text" if _is_text(data) else f"{len(data)} bytes in no image format"
-        raise InputError(f"{name} holds {what}; expected a JPEG, PNG or other image file") from None
+        raise _no_image(path, name, data) from None
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{name} is too large ({error}); make it smaller, people need no more") from None
     except _BROKEN as error:
         raise _broken(name, error) from None
     try:
@@ -133,6 +135,21 @@ def _from_file(path: Path) -> Image.Image:
     except _BROKEN as error:
         raise _broken(name, error) from None
     return _to_rgb(image, name)
+
+
+def _no_image(path: Path, name: str, data: bytes) -> InputError:
+    kind = kind_of_file(path)
+    if kind is not None:
+        return InputError(f"{name} is {kind[0]}; expected a JPEG, PNG or other image file, {kind[1]}")
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return InputError(f"{name} is a HEIC photograph; save it as JPEG or PNG")
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return InputError(
+            f"{name} is a TIFF of a kind that cannot be read, such as colours in floating point; save it as "
+            "8-bit PNG, or give the array (H, W, 3) of floats 0…1 in Python"
+        )
+    what = "text" if _is_text(data) else f"{len(data)} bytes in no image format"
+    return InputError(f"{name} holds {what}; expected a JPEG, PNG or other image file")
 
 
 def _broken(name: str, error: BaseException) -> InputError:
@@ -155,6 +172,8 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         if image.mode.startswith("I") or image.mode == "F":
             return _from_array(np.asarray(image), name)
         return image.convert("RGB")
+    except InputError:
+        raise
     except _BROKEN as error:
         raise _broken(name, error) from None
 

@@ -131,7 +131,7 @@ def _logged(path: Path) -> Iterator[None]:
     """What is printed also goes to a file. (torchreid's own logger closes the console in the end.)"""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        log = path.open("a", encoding="utf-8")
+        log = path.open("a", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InputError(
             f"cannot write to {str(path.parent)!r} ({error.strerror}); choose another data.save_dir"

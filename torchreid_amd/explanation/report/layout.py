@@ -19,6 +19,8 @@ from PIL import Image
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
+from torchreid_amd.core.printable import printable
+from torchreid_amd.explanation.report.fonts import fitting_fonts, measurable
 
 DPI = 160
 INK = "#1f2328"  # text
@@ -71,6 +73,7 @@ class Sheet:
 @lru_cache(maxsize=4096)
 def text_width(words: str, size: float) -> float:
     """Width of one line in inches at a font size in points."""
+    words = measurable(printable(words))
     width, _, _ = text_to_path.get_text_width_height_descent(words, FontProperties(size=size), False)
     return float(width) / 72
 
@@ -135,4 +138,5 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         )
     with atomic_path(path) as temporary:
         options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if ending == "png" else {}
-        figure.savefig(temporary, dpi=DPI, format=ending, **options)
+        with fitting_fonts(figure):
+            figure.savefig(temporary, dpi=DPI, format=ending, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
+from torchreid_amd.core.printable import printable
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.interpreter.distances import get_distance
@@ -32,9 +33,9 @@ def percent(share: float) -> str:
 
 def short_names(names: tuple[str, str]) -> tuple[str, str]:
     """File names without their folders; with the last folder where they would be the same."""
-    a, b = (PurePath(n) for n in names)
+    a, b = (PurePath(printable(n)) for n in names)
     if a.name != b.name or a == b:
-        return a.name or names[0], b.name or names[1]
+        return a.name or str(a), b.name or str(b)
     return "/".join(a.parts[-2:]), "/".join(b.parts[-2:])
 
 
