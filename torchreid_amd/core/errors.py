@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from torchreid_amd.core.printable import printable
+
 _SHOWN = 12  # names an error lists; of more, the nearest
 
 
@@ -12,7 +14,8 @@ class InputError(ValueError):
     """Bad input from the user.
 
     The message is one line: what was given, what was expected, what to do. The command
-    line prints it without a traceback and exits with code 2.
+    line prints it without a traceback and exits with code 2. Line breaks and what no terminal can
+    show, as names out of foreign files may hold them, are replaced.
 
     Example:
         >>> import torchreid_amd as amd
@@ -26,7 +29,7 @@ class InputError(ValueError):
     def __init__(self, message: str = "") -> None:
         if message.startswith("Caught InputError in"):  # PyTorch's wrapping, by a process that reads images
             message = message.strip().splitlines()[-1].partition("InputError: ")[2]
-        super().__init__(message)
+        super().__init__(printable(message))
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
