@@ -108,6 +108,15 @@ def test_modules_are_imported_by_name_only_where_it_is_listed_why() -> None:
     assert found == set(BY_NAME)
 
 
+def test_the_quickstart_has_threads_wait_as_the_command_does() -> None:
+    script = (ROOT / "examples" / "quickstart.sh").read_text(encoding="utf-8")
+    setting = next(line for line in script.splitlines() if "GOMP_SPINCOUNT" in line)
+    for given, said in (("", SPINS), ("OMP_WAIT_POLICY=ACTIVE ", ""), ("GOMP_SPINCOUNT=7 ", "7")):
+        command = f"set -eu; {setting}; echo ${{GOMP_SPINCOUNT:-}}"
+        clean = f"env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY {given}bash -c '{command}'"
+        assert subprocess.run(clean, shell=True, capture_output=True, text=True).stdout.strip() == said
+
+
 # -- torchreid, whenever it is imported -----------------------------------------------------------
 
 _REGISTERED = """
