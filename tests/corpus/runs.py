@@ -104,3 +104,20 @@ def no_folder(world: World, folder: Path) -> list[str]:
 @case(says="run.json|no run|not a folder")
 def a_file(world: World, folder: Path) -> list[str]:
     return ["explain", world.a, world.a, world.b]
+
+
+@case(says="damaged: images of 64×32 pixels.*norm_std .0.2, 0.2, -6.4.")
+def a_negative_deviation(world: World, folder: Path) -> list[str]:
+    """Found by fuzzing: it was computed with."""
+    return spoiled(world, folder, lambda r: r["input"].update(norm_std=[0.2, 0.2, -6.4]))
+
+
+@case(says="damaged: .* 100000000000 identities")
+def more_identities_than_memory(world: World, folder: Path) -> list[str]:
+    """Found by fuzzing: a minute of asking for memory."""
+    return spoiled(world, folder, lambda r: r["target"].update(num_classes=10**11))
+
+
+@case(says="damaged: images of 0×32 pixels")
+def images_of_no_height(world: World, folder: Path) -> list[str]:
+    return spoiled(world, folder, lambda r: r["input"].update(size=[0, 32]))

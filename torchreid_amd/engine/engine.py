@@ -29,6 +29,7 @@ from torchreid_amd.evaluation import (
     score_table,
 )
 from torchreid_amd.evaluation.data.decomposed_images import decompose_batches
+from torchreid_amd.evaluation.retrieval import warn_where_nothing_counts
 from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
@@ -205,6 +206,7 @@ class ImageAMDEngine(Engine):
         query = self.decompose(dataset_name, query_loader)
         gallery = self.decompose(dataset_name, gallery_loader)
         print(f"Scoring {len(query):,} × {len(gallery):,} pairs ...")
+        warn_where_nothing_counts(query, gallery)
         scores = evaluate_decomposition(
             query,
             gallery,

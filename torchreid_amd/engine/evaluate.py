@@ -27,6 +27,7 @@ from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
 from torchreid_amd.evaluation.pairs.score_pairs import evaluate_decomposition
 from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, labelled_attributes, questions
 from torchreid_amd.evaluation.report.tables import report_table
+from torchreid_amd.evaluation.retrieval import warn_where_nothing_counts
 from torchreid_amd.evaluation.reweighting import Reweighting, fit_reweighting
 from torchreid_amd.interpreter.distances import DISTANCES, get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
@@ -93,6 +94,7 @@ def _score(
         sides = (probes.probabilities(side.embedding) for side in (query, gallery))
         rankers["probe"] = tuple(sides)
     rates = torch.from_numpy(engine.labels.rates(engine.datamanager.train_loader.dataset.train))
+    warn_where_nothing_counts(query, gallery)
     record: dict[str, Any] = evaluate_decomposition(
         query,
         gallery,

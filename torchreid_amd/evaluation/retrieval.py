@@ -6,6 +6,7 @@ Person Re-identification: A Survey and Outlook*, TPAMI 2021, https://arxiv.org/a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.statistics import Interval, Mean, percent, spearman
 
+_log = logging.getLogger(__name__)
 RANKS = (1, 5, 10, 20)
 
 
@@ -104,6 +107,36 @@ class Retrieval:
         retrieval = cls(state["ranks"])
         retrieval.mean = Mean.from_dict(state["mean"])
         return retrieval
+
+
+def why_nothing_counts(
+    query_pids: NDArray[np.integer],
+    gallery_pids: NDArray[np.integer],
+    query_camids: NDArray[np.integer],
+    gallery_camids: NDArray[np.integer],
+) -> str:
+    """Why no query counts, in words; ``''`` where one does. Arguments are those of :class:`Retrieval`."""
+    seen = {(int(p), int(c)) for p, c in zip(gallery_pids, gallery_camids, strict=True)}
+    people = {p for p, _ in seen}
+    if not people & {int(p) for p in query_pids}:
+        return "nobody of the query is in the gallery"
+    cameras: dict[int, set[int]] = {}
+    for person, camera in seen:
+        cameras.setdefault(person, set()).add(camera)
+    pairs = zip(query_pids, query_camids, strict=True)
+    if any(cameras.get(int(p), set()) - {int(c)} for p, c in pairs):
+        return ""
+    return (
+        "the gallery shows everybody of the query under the query's own camera alone, and such photographs "
+        "do not count; give each camera its own number (camid)"
+    )
+
+
+def warn_where_nothing_counts(query: DecomposedImages, gallery: DecomposedImages) -> None:
+    """Log why there are no retrieval scores, where there are none."""
+    sides = (query.pids.numpy(), gallery.pids.numpy(), query.camids.numpy(), gallery.camids.numpy())
+    if reason := why_nothing_counts(*sides):
+        _log.warning(f"rank-1, mAP and mINP are not scored: {reason}")
 
 
 class GalleryRankCorrelation:

@@ -32,6 +32,7 @@ from torchreid_amd.core.images import (
 )
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.ranking import same_person
+from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
@@ -237,27 +238,33 @@ class Explainer:
     ) -> list[Explanation]:
         sources = [s for a, b, _, _ in batch for s in (a, b)]
         position: dict[Any, int] = {}  # a photograph that comes up twice is read and computed once
+        pixels: dict[Any, int] = {}  # and so are equal pixels of two files, which rounding cannot tell apart
         images: list[Image.Image] = []
         called: list[str] = []
         for source, name in zip(sources, (n for pair in names for n in pair), strict=True):
             if _identity(source) not in position:
-                position[_identity(source)] = len(images)
-                images.append(read_image(source))
-                called.append(name)
+                image = read_image(source)
+                row = pixels.setdefault((image.size, image.tobytes()), len(images))
+                position[_identity(source)] = row
+                if row == len(images):
+                    images.append(image)
+                    called.append(name)
         rows = [position[_identity(s)] for s in sources]
+        differ = [float(a != b) for a, b in zip(rows[0::2], rows[1::2], strict=True)]
         labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
         whole = self._decomposer.decompose(self._decomposer.read(images), called, batch_size)
         pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
+        shares = shares_of(pairs.contributions * pairs.contributions.new_tensor(differ)[:, None])
         additive = self.interpreter.form == "additive"
         maps = whole.maps.float().cpu().numpy()
         return [
             Explanation(
-                distance=float(pairs.distance[n]),
+                distance=differ[n] * float(pairs.distance[n]),
                 metric=pairs.metric,
-                contributions=pairs.contributions[n].double().numpy(),
-                shares=pairs.shares[n].double().numpy(),
-                residual=float(pairs.residual[n]),
-                remainder=float(pairs.remainder[n]) if additive else None,
+                contributions=differ[n] * pairs.contributions[n].double().numpy(),
+                shares=shares[n].double().numpy(),
+                residual=differ[n] * float(pairs.residual[n]),
+                remainder=differ[n] * float(pairs.remainder[n]) if additive else None,
                 schema=self.schema,
                 attention=(maps[rows[2 * n]].copy(), maps[rows[2 * n + 1]].copy()),
                 images=(images[rows[2 * n]], images[rows[2 * n + 1]]),

@@ -78,6 +78,9 @@ class Run:
     command: str
 
 
+_MOST_IDENTITIES = 10**6  # a classifier of more would not fit into memory: the file is damaged
+
+
 def save_run(
     folder: str | os.PathLike[str],
     interpreter: Interpreter,
@@ -234,6 +237,13 @@ def load_run(
             f"{str(folder / JSON_NAME)!r} is damaged ({type(error).__name__}: {error}); "
             "train again or restore the file"
         ) from None
+    usable = len(mean) == len(std) == 3 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0
+    if not usable or min(height, width) < 1 or not 1 <= classes <= _MOST_IDENTITIES:
+        raise InputError(
+            f"{str(folder / JSON_NAME)!r} is damaged: images of {height}×{width} pixels, norm_mean "
+            f"{list(mean)[:4]}, norm_std {list(std)[:4]}, {classes} identities; train again or restore "
+            "the file"
+        )
     file = _find_weights(folder, remembered, weights)
     state = _read_head(folder, expected[1])
     made_for = {"size": (height, width)} if model.startswith(host.TIMM) else {}
