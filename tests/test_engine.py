@@ -225,6 +225,37 @@ def test_no_self_pairs() -> None:
     assert len(i) == 10 and (i < j).all()
 
 
+def test_the_decay_of_the_prior_counts_the_steps_of_all_epochs(root: Path) -> None:
+    """The gap, and the prior by √step: step 1 at first, 5 n at the end of the fifth epoch of n steps."""
+    engine = engine_for(config(root, "", "amd.loss.prior.decay", True, "amd.head", "attrimeter"))
+    torch.nn.init.normal_(engine.model.head.decomposition.project.weight, std=0.5)
+    images, labels = torch.randn(4, 3, 64, 32), torch.randint(0, 2, (4, 26))
+    steps = len(engine.train_loader)
+    found = []
+    for engine.epoch, engine.batch_idx in ((0, 0), (4, steps - 1)):
+        loss, summary = engine.loss(images, labels)
+        found.append(loss.item() - summary["gap"])
+    assert found[0] > 0.1
+    assert found[1] == pytest.approx(found[0] / (5 * steps) ** 0.5, rel=1e-3)
+
+
+def test_a_step_is_taken_on_its_own_batch_alone(root: Path) -> None:
+    """Gradients of the batch before are gone: the same batch twice gives the same ones."""
+    engine = engine_for(config(root, "", "amd.head", "attrimeter"))
+    torch.nn.init.normal_(engine.model.head.decomposition.project.weight, std=0.5)
+    for group in engine.optimizer.param_groups:
+        group["lr"] = 0.0
+    batch = next(iter(engine.train_loader))
+    engine.epoch, engine.batch_idx = 0, 0
+    seen = []
+    for _ in range(2):
+        engine.forward_backward(batch)
+        seen.append([p.grad.clone() for p in engine.model.head.parameters() if p.grad is not None])
+    assert any(gradient.any() for gradient in seen[0])
+    for first, second in zip(*seen, strict=True):
+        torch.testing.assert_close(first, second)
+
+
 def test_torchreids_own_script_trains_an_interpreter(root: Path, tmp_path: Path) -> None:
     """What torchreid's training script does, line by line, with the adapters imported from here."""
     from torchreid_amd.config import (

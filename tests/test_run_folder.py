@@ -248,3 +248,12 @@ def test_one_of_several_sets_of_weights_is_found_again(
         run = load_run(folder)
         assert fingerprint(run.interpreter.target.model) == fingerprint(interpreter.target.model)
     refused(tmp_path / "plain", "other fingerprint", weights=f"{file}#state_dict_ema")
+
+
+def test_weights_are_remembered_and_found_under_the_users_home(
+    tmp_path: Path, interpreter: Interpreter, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    kept = save_run(tmp_path / "run", interpreter, model=MODEL, num_classes=5, weights="~/target.pth")
+    assert read_run(kept)["target"]["weights"] == str(weights.resolve())
+    assert load_run("~/run", weights="~/target.pth").weights == weights
