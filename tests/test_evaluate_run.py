@@ -16,8 +16,11 @@ from torchreid_amd.attributes.labels import label_source
 from torchreid_amd.cli import main
 from torchreid_amd.core import host
 from torchreid_amd.core.images import read_image, to_tensor
+from torchreid_amd.engine.evaluate import evaluate
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
 from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
+from torchreid_amd.evaluation.data.testbed import Testbed
+from torchreid_amd.evaluation.questions import Settings
 from torchreid_amd.evaluation.reweighting import fit_reweighting
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
@@ -85,13 +88,15 @@ def test_normalize_feature_reaches_scores_and_baselines(trained: Path, root: Pat
     assert found["interpreter"]["ADRE"] == pytest.approx(100 * float(error), rel=2e-3)
     probes = fit_probes(train.embedding, train.known_labels, train.pids)
 
-    def named(fitted: Any) -> float | None:
-        read: tuple[Tensor, ...] = tuple(fitted.probabilities(side.embedding) for side in (query, gallery))
-        distance = get_distance(run.metric)
-        rows = evaluate_decomposition(query, gallery, distance, rankers={"probe": (read[0], read[1])})
-        return rows.baselines["probe"]["X-mAP_e"]
-
-    assert found["baselines"]["probe"]["X-mAP_e"] == pytest.approx(named(probes), abs=0.5)
+    read: tuple[Tensor, ...] = tuple(probes.probabilities(side.embedding) for side in (query, gallery))
+    people = {int(pid): row for pid, row in zip(train.pids, train.known_labels, strict=True)}
+    rates = torch.stack(list(people.values())).double().mean(0)  # of training, all of whom are known
+    distance = get_distance(run.metric)
+    rankers = {"probe": (read[0], read[1])}
+    rows = evaluate_decomposition(query, gallery, distance, rates=rates, rankers=rankers)
+    probe = rows.baselines["probe"]["X-mAP_e"]
+    assert found["baselines"]["probe"]["X-mAP_e"] == pytest.approx(probe, abs=0.5)
+    assert found["prior"] == pytest.approx(rows.prior) and found["random"] == pytest.approx(rows.random)
     chosen = fit_reweighting(train, get_distance(run.metric), run.form)
     assert list(found["reweight"]["weights"]) == list(run.schema.attributes)
     weights = torch.tensor(list(found["reweight"]["weights"].values()))
@@ -105,3 +110,38 @@ def test_distractors_as_no_reaches_query_and_gallery(trained: Path, root: Path) 
     assert (plain["used"], plain["annotated"], plain["unannotated"]) == (25, 16, 9)
     assert (asked["used"], asked["annotated"], asked["unannotated"]) == (25, 25, 0)
     assert json.loads((trained / "scores.json").read_text())["distractors_as_no"] is True
+
+
+def test_the_seed_and_the_sample_of_training_reach_what_is_looked_at(
+    trained: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Testbed] = []
+
+    def questions(testbed: Testbed, *_: Any) -> dict[str, Any]:
+        seen.append(testbed)
+        return {}
+
+    monkeypatch.setattr("torchreid_amd.engine.evaluate.questions", questions)
+
+    def change(cfg: Any) -> Any:
+        cfg.data.root = str(root)
+        return cfg
+
+    for seed in (0, 6):
+        evaluate(trained, change, settings=Settings(skip=("probe",), train_images=5, seed=seed))
+    evaluate(trained, change)  # all of it, as the command line does
+    assert (len(seen[2].train), seen.pop().seed) == (12, 0)
+    assert [testbed.seed for testbed in seen] == [0, 6]
+    assert [len(testbed.train) for testbed in seen] == [5, 5]
+    assert seen[0].train.paths != seen[1].train.paths and seen[0].query.paths == seen[1].query.paths
+    for testbed in seen:
+        wanted = torch.stack([embedded(trained, path) for path in testbed.train.paths])
+        torch.testing.assert_close(testbed.train_embedding, wanted, rtol=1e-3, atol=1e-4)
+
+
+def embedded(trained: Path, path: str) -> Tensor:
+    run = load_run(trained)
+    image = to_tensor(read_image(path), run.size, run.norm_mean, run.norm_std).unsqueeze(0)
+    with torch.no_grad():
+        embedding: Tensor = run.interpreter.target(image)[0]
+    return embedding

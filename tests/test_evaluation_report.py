@@ -120,6 +120,7 @@ def test_sanity_tells_the_perfect_interpreter_from_its_variants(perfect: dict[st
     }
     assert rows["trained"]["pointing"]["value"] == rows["trained"]["pointing"]["chance"] == pytest.approx(100)
     assert rows["shuffled labels"]["X-mAP_e"]["value"] < 80
+    assert rows["shuffled labels"]["spearman"]["value"] < 0.6 < rows["trained"]["spearman"]["value"]
     assert rows["shuffled labels"]["pointing"]["fell"] is True
     assert perfect["sanity"]["stability"]["values"]["moved"] < 15
 
@@ -274,3 +275,11 @@ def test_settings_are_checked():
         Settings(skip=["removel"])
     with pytest.raises(InputError, match="pairs is 0"):
         Settings(pairs=0)
+
+
+def test_exchanged_attributes_exchange_maps_and_average_maps(tmp_path: Path):
+    """Hat gets the bag's map, red the hat's, blue the red one's, bag the blue one's: only blue is right."""
+    testbed = toy_testbed(perfect_decomposer(), tmp_path)
+    found = localisation_scores(testbed, testbed.query, order=[3, 0, 1, 2], baselines=False)
+    for row in ("interpreter", "average map"):
+        assert found[row].percent()["pointing"] == pytest.approx(25)
