@@ -228,3 +228,13 @@ def test_an_attribute_that_nobody_or_everybody_has_is_named(root: Path, tmp_path
     caplog.clear()
     ManagerLabels(configured(root, "campus", root / "campus.csv", FOLDERS))
     assert "nobody" not in caplog.text
+
+
+def test_a_ranking_marks_the_same_person_by_the_data_set(run: Path, root: Path, tmp_path: Path) -> None:
+    """By the names alone ``022/0001_c1.jpg`` would be the person of ``021/0001_c1.jpg``, and 0002 another."""
+    test = root / "campus" / "test"
+    copy = shutil.copy(test / "021" / "0002_c2.jpg", tmp_path / "0001_c2.jpg")
+    gallery = [test / "021" / "0002_c2.jpg", test / "022" / "0001_c1.jpg", copy]
+    query, out = test / "021" / "0001_c1.jpg", tmp_path / "r.json"
+    assert main(["rank", str(run), str(query), *map(str, gallery), "--json", str(out)]) == 0
+    assert json.loads(out.read_text())["same"] == [True, False, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from torchreid_amd.attributes.configured import is_labelled, source_of, splits_of
+from torchreid_amd.attributes.identity import IdentityRule
 from torchreid_amd.attributes.labels import LabelSource
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
 from torchreid_amd.config import config_of_run
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.host import image_datasets
 
+Person = tuple[str, str, int]  #: data set, split, and the number there
+_NAMED_SO = ("market1501", "dukemtmcreid", "synthetic", "synthetic_attr_night")
 _log = logging.getLogger(__name__)
 
 
@@ -27,7 +30,7 @@ class _Member:
     """A photograph of a data set: its path there, who is on it, and what knows its labels."""
 
     path: str
-    person: Hashable
+    person: Person | None
     source: LabelSource | None
 
 
@@ -57,7 +60,13 @@ class PhotographLabels:
                 rows[number] = member.source.labels([member.path])[0]
         return rows
 
-    def persons(self, impaths: Sequence[str]) -> list[Hashable]:
+    @property
+    def names_tell(self) -> bool:
+        """Whether all files of the run are named as Market-1501 names them: so are its copies elsewhere."""
+        names = (*self._cfg.data.sources, *self._cfg.data.targets)
+        return all(name.removesuffix("_attr") in _NAMED_SO for name in names)
+
+    def persons(self, impaths: Sequence[str]) -> list[Person | None]:
         """Who is on each photograph, as the data sets themselves have it; None where nobody knows."""
         found = (self._find(path) for path in impaths)
         return [None if member is None else member.person for member in found]
@@ -87,14 +96,16 @@ class PhotographLabels:
         cfg = self._cfg
         _check_there(name, cfg.data.root)
         source = source_of(cfg, name, "all").project(self.schema) if labelled else None
+        first = IdentityRule(name).first
         folders: dict[str, str] = {}
         members = {}
         for split, items in splits_of(cfg, name).items():
             for path, pid, *_ in items:
+                person = None if split == "test" and pid < first else (name, split, int(pid))
                 folder, file = os.path.split(path)
                 if folder not in folders:
                     folders[folder] = os.path.realpath(folder)
-                members[os.path.join(folders[folder], file)] = _Member(path, (name, split, pid), source)
+                members[os.path.join(folders[folder], file)] = _Member(path, person, source)
         return members
 
 

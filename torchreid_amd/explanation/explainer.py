@@ -177,7 +177,8 @@ class Explainer:
             topk: how many of the nearest to explain; all where there are fewer.
             batch_size: images a forward pass.
             same: whether each gallery photograph shows the query's person; where it is not given,
-                file names in the manner of Market-1501 (``0002_c1s1_….jpg``) tell.
+                the run's data sets tell of their own photographs, and file names in the manner of
+                Market-1501 (``0002_c1s1_….jpg``) of others unless the run's are named otherwise.
 
         Raises:
             InputError: as :meth:`explain`; or the gallery is empty, ``topk`` below 1, or ``same``
@@ -192,7 +193,7 @@ class Explainer:
         names = tuple(image_name(p) or f"gallery {n}" for n, p in enumerate(photographs, 1))
         query_name = image_name(query) or "query"
         if same is None:
-            same = [same_person(query_name, name) for name in names]
+            same = self._same(query_name, names)
         elif len(same) != len(photographs):
             raise InputError(f"same has {len(same)} values for {len(photographs)} gallery photographs")
 
@@ -286,6 +287,22 @@ class Explainer:
             embeddings = self._decomposer.embed(self._decomposer.read(photographs), called, batch_size)
             found.append(between(wanted, embeddings).float().cpu())
         return torch.cat(found)
+
+    def _same(self, query: str, gallery: Sequence[str]) -> list[bool | None]:
+        """Who is the query's person: by the run's data sets, and by file names where those tell."""
+        persons = getattr(self.labels, "persons", None)
+        if persons is None:
+            return [same_person(query, name) for name in gallery]
+        asked, *found = persons([query, *gallery])
+        by_name = getattr(self.labels, "names_tell", True)
+        return [
+            person == asked
+            if asked and person and person[:2] == asked[:2]
+            else same_person(query, name)
+            if by_name
+            else None
+            for person, name in zip(found, gallery, strict=True)
+        ]
 
     def _labels(self, source: ImageLike, given: GivenLabels) -> Labels | None:
         if given is None and self.labels is not None and isinstance(source, str | os.PathLike):
