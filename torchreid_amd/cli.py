@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PART",
-        help="leave out probe, place, effect, removal, sanity or reweight; may be given several times",
+        help="leave out probe, place, account, effect, removal, sanity or reweight; may be repeated",
     )
     evaluate.add_argument("--pairs", type=int, default=100, help="pairs that are re-rendered (default: 100)")
     evaluate.add_argument("--images", type=int, default=400, help="photographs for places (default: 400)")
@@ -92,16 +92,21 @@ def _parser() -> argparse.ArgumentParser:
     scores.set_defaults(run=_scores)
 
     explain = commands.add_parser("explain", help="explain the distance of two photographs")
-    explain.add_argument("folder", metavar="RUN", help="run folder")
-    explain.add_argument("a", metavar="A", help="a photograph")
-    explain.add_argument("b", metavar="B", help="another one")
+    explain.add_argument(
+        "paths", metavar="PATH", nargs="+", help="RUN A B: run folder, two photographs; with --model A B"
+    )
+    _model_options(explain)
     _outputs(explain)
     explain.set_defaults(run=_explain)
 
     rank = commands.add_parser("rank", help="rank a gallery and explain the nearest photographs")
-    rank.add_argument("folder", metavar="RUN", help="run folder")
-    rank.add_argument("query", metavar="QUERY", help="a photograph")
-    rank.add_argument("gallery", metavar="GALLERY", nargs="+", help="photographs, or folders of them")
+    rank.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="RUN QUERY GALLERY: run folder, a photograph, then photographs or folders; with --model no RUN",
+    )
+    _model_options(rank)
     rank.add_argument("--topk", type=int, default=10, help="how many to explain (default: 10)")
     _outputs(rank)
     rank.set_defaults(run=_rank)
@@ -145,6 +150,13 @@ def _host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-broken", action="store_true", help="go on without photographs that are broken"
     )
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    """A model alone, instead of a run folder."""
+    parser.add_argument("--model", help="a model's name, instead of RUN: its distances in parts, untrained")
+    parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="image size of that model")
+    parser.add_argument("--no-account", action="store_true", help="no parts swapped: the head alone, quicker")
 
 
 def _outputs(parser: argparse.ArgumentParser) -> None:
@@ -207,14 +219,32 @@ def _scores(args: argparse.Namespace) -> None:
     print(compare_runs(args.folders))
 
 
-def _explainer(args: argparse.Namespace) -> Explainer:
+def _explainer(args: argparse.Namespace, photographs: str, least: int) -> tuple[Explainer, list[str]]:
+    """The explainer of a run folder or of a model alone, and the photographs that were given."""
     from torchreid_amd.explanation.explainer import Explainer
 
-    return Explainer.from_pretrained(args.folder, weights=args.weights)
+    given = list(args.paths)
+    folder = None if args.model else given.pop(0)
+    if len(given) < least:
+        what = "" if args.model else "RUN "
+        raise InputError(f"got {len(args.paths)} paths; expected {what}{photographs}")
+    if folder is None:
+        if args.no_account:
+            raise InputError("--model with --no-account leaves nothing to explain; drop one of them")
+        size = None if args.size is None else (args.size[0], args.size[1])
+        return Explainer.from_target(args.model, args.weights, size), given
+    if args.size is not None:
+        raise InputError("--size belongs to --model; a run folder knows its own")
+    explainer = Explainer.from_pretrained(folder, weights=args.weights)
+    explainer.account = not args.no_account
+    return explainer, given
 
 
 def _explain(args: argparse.Namespace) -> None:
-    explanation = _explainer(args).explain(args.a, args.b)
+    explainer, photographs = _explainer(args, "A B", 2)
+    if len(photographs) > 2:
+        raise InputError(f"explain takes two photographs, not {len(photographs)}; rank takes many")
+    explanation = explainer.explain(photographs[0], photographs[1])
     print(explanation.summary())
     _write(explanation, args)
 
@@ -222,8 +252,9 @@ def _explain(args: argparse.Namespace) -> None:
 def _rank(args: argparse.Namespace) -> None:
     from torchreid_amd.core.images import list_images
 
-    gallery = [p for given in args.gallery for p in (list_images(given) if Path(given).is_dir() else [given])]
-    ranking = _explainer(args).explain_ranking(args.query, gallery, topk=args.topk)
+    explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 2)
+    gallery = [p for path in given for p in (list_images(path) if Path(path).is_dir() else [path])]
+    ranking = explainer.explain_ranking(query, gallery, topk=args.topk)
     print(ranking.summary())
     _write(ranking, args)
 

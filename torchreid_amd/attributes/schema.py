@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from torchreid_amd.attributes.parts import PARTS
 from torchreid_amd.core.errors import InputError, unknown_name
 
+NONE = "none"  #: name of the set without attributes
 UNKNOWN = -1  #: label of an attribute nobody annotated; 0 is "no", 1 is "yes"
 Labels = NDArray[np.int8]
 
@@ -25,9 +27,12 @@ class AttributeSchema:
         groups: named groups of mutually exclusive attributes (colours of the upper body).
             A person has at most one of them, or none, or rarely several.
         words: for an attribute, what "yes" and what "no" means to a reader.
+        parts: for an attribute, to which part of the picture it belongs, of
+            :data:`~torchreid_amd.attributes.parts.PARTS`; attributes without one are named in no account.
 
     Raises:
-        InputError: a name stands twice, or a group or a word names an unknown attribute.
+        InputError: a name stands twice, a group, a word or a part names an unknown attribute, or a part
+            is unknown.
 
     Example:
         >>> import torchreid_amd as amd
@@ -43,15 +48,19 @@ class AttributeSchema:
     attributes: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.attributes:
+        if not self.attributes and self.name != NONE:
             raise InputError(f"attribute set {self.name!r} is empty; give at least one attribute")
         twice = sorted({a for a in self.attributes if self.attributes.count(a) > 1})
         if twice:
             raise InputError(f"attribute set {self.name!r} names {twice[0]!r} twice; names must differ")
-        for attribute in [a for g in self.groups.values() for a in g] + list(self.words):
+        for attribute in [a for g in self.groups.values() for a in g] + list(self.words) + list(self.parts):
             self.index(attribute)
+        for part in self.parts.values():
+            if part not in PARTS:
+                raise unknown_name(f"part of a picture in {self.name!r}", part, PARTS)
 
     def __len__(self) -> int:
         return len(self.attributes)
@@ -84,6 +93,7 @@ class AttributeSchema:
             tuple(attributes),
             {g: m for g, m in groups.items() if len(m) > 1},
             {a: w for a, w in self.words.items() if a in kept},
+            {a: p for a, p in self.parts.items() if a in kept},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,13 +103,14 @@ class AttributeSchema:
             "attributes": list(self.attributes),
             "groups": {g: list(m) for g, m in self.groups.items()},
             "words": {a: list(w) for a, w in self.words.items()},
+            "parts": dict(self.parts),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AttributeSchema:
         """Read what :meth:`to_dict` wrote.
 
-        Groups and words may be missing. Words may be ``[yes, no]``, or only what "yes" means:
+        Groups, words and parts may be missing. Words may be ``[yes, no]``, or only what "yes" means:
         ``'red upper body'`` stands for ``['red upper body', 'not red upper body']``.
 
         Raises:
@@ -111,11 +122,12 @@ class AttributeSchema:
                 _names(data["attributes"]),
                 {str(g): _names(m) for g, m in (data.get("groups") or {}).items()},
                 {str(a): _words(w) for a, w in (data.get("words") or {}).items()},
+                {str(a): str(p) for a, p in (data.get("parts") or {}).items()},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"attribute schema is malformed ({type(error).__name__}: {error}); expected "
-                "{'name': …, 'attributes': […], 'groups': {…}, 'words': {attribute: [yes, no]}}"
+                "{'name': …, 'attributes': […], 'groups': {…}, 'words': {attribute: [yes, no]}, 'parts': {…}}"
             ) from None
 
 

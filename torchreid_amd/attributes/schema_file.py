@@ -5,10 +5,12 @@ JSON, or the same in YAML; every entry may be left out::
     {"name": "campus",
      "attributes": ["hat", "red", "blue"],
      "groups": {"upper-body colour": ["red", "blue"]},
-     "words": {"red": ["red upper body", "upper body not red"], "hat": "wears a hat"}}
+     "words": {"red": ["red upper body", "upper body not red"], "hat": "wears a hat"},
+     "parts": {"red": "upper body", "blue": "upper body", "hat": "head"}}
 
 ``attributes`` gives their order (otherwise the table's), ``groups`` those of which a person has
-at most one, ``words`` what yes and no mean.
+at most one, ``words`` what yes and no mean, ``parts`` where an attribute belongs: upper body, lower
+body, head, carried or rest of the picture.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import attribute_sets
 
-_KEYS = ("name", "attributes", "groups", "words")
+_KEYS = ("name", "attributes", "groups", "words", "parts")
 _SUFFIXES = (".json", ".yaml", ".yml")
 
 

@@ -7,13 +7,18 @@ Learning*, Pattern Recognition 2019. Order: Chen et al., ICCV 2021 (``age`` is l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import attribute_sets, register_attributes
 
 _UPPER = "upper-body colour"
 _LOWER = "lower-body colour"
+#: gender shows in the build of the whole person
+_PARTS = {"backpack": CARRIED, "bag": CARRIED, "handbag": CARRIED, "hat": HEAD, "hair": HEAD, "gender": REST}
+_PARTS |= {"up": UPPER, "top": UPPER, "down": LOWER, "clothes": LOWER, "boots": LOWER, "shoes": LOWER}
 
 
 def _schema(name: str, order: str, words: dict[str, tuple[str, str]]) -> AttributeSchema:
@@ -25,7 +30,9 @@ def _schema(name: str, order: str, words: dict[str, tuple[str, str]]) -> Attribu
         for part, body, group in (("up", "upper", upper), ("down", "lower", lower))
         for a in group
     }
-    return AttributeSchema(name, attributes, {_UPPER: upper, _LOWER: lower}, words | colours)
+    parts = {a: UPPER for a in upper} | {a: LOWER for a in lower}
+    parts |= {a: p for a, p in _PARTS.items() if a in attributes}
+    return AttributeSchema(name, attributes, {_UPPER: upper, _LOWER: lower}, words | colours, parts)
 
 
 _CARRIED = {
@@ -100,3 +107,12 @@ def schema_named(attributes: str | AttributeSchema | Sequence[str]) -> Attribute
         f"attributes are {attributes!r}; give the name of a registered set ({', '.join(attribute_sets)}), "
         "an AttributeSchema, or a list of names"
     )
+
+
+def with_known_parts(schema: AttributeSchema) -> AttributeSchema:
+    """A schema of a registered name, written before schemas knew parts, with the parts of that name."""
+    if schema.parts or schema.name not in attribute_sets:
+        return schema
+    known = attribute_sets[schema.name]()
+    parts = {a: p for a, p in known.parts.items() if a in schema.attributes}
+    return replace(schema, parts=parts)

@@ -96,12 +96,19 @@ def to_tensor(image: Image.Image, size: Sequence[int], mean: Sequence[float], st
     Returns:
         (3, H, W), float32.
     """
+    return pixels_to_tensor(to_pixels(image, size)[None], mean, std)[0]
+
+
+def to_pixels(image: Image.Image, size: Sequence[int]) -> NDArray[np.uint8]:
+    """The first step of :func:`to_tensor`: an RGB image resized (bilinear) to (H, W), as (H, W, 3)."""
     height, width = size
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()
-    return (
-        pixels.float().div(255).sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
-    )
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR), dtype=np.uint8)
+
+
+def pixels_to_tensor(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """The other steps of :func:`to_tensor`: (B, H, W, 3) RGB -> (B, 3, H, W) in [0, 1], normalised."""
+    channels = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float().div_(255)
+    return channels.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
 
 
 def _from_file(path: Path) -> Image.Image:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from torchreid_amd.core.errors import InputError, unknown_name
+from torchreid_amd.evaluation.counterfactual.account_pairs import account_pairs
+from torchreid_amd.evaluation.counterfactual.account_record import account_record
 from torchreid_amd.evaluation.counterfactual.record import counterfactual_record, effect_pairs
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.data.testbed import Testbed
@@ -18,7 +20,7 @@ from torchreid_amd.evaluation.reweighting import Reweighting, reweighting_record
 from torchreid_amd.evaluation.sanity.record import sanity_record
 from torchreid_amd.interpreter.distances import get_distance
 
-PARTS = ("probe", "place", "effect", "removal", "sanity", "reweight")
+PARTS = ("probe", "place", "account", "effect", "removal", "sanity", "reweight")
 
 NO_TRUTH = (
     "Right place and what would happen: not scored, the true regions of these photographs are not known "
@@ -87,6 +89,9 @@ def questions(
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     if testbed.truth is not None:
         found["place"] = lambda: localisation_record(testbed, settings.images)
+        found["account"] = lambda: account_record(
+            account_pairs(testbed, settings.pairs), testbed.decomposer.interpreter.attributes
+        )
         found["effect"] = lambda: counterfactual_record(effect_pairs(testbed, settings.pairs))
     found["removal"] = lambda: deletion_record(testbed, settings.removal_pairs)
     found["sanity"] = lambda: sanity_record(testbed, rates)

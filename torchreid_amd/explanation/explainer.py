@@ -15,10 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from torchreid_amd.account.account import Account
+from torchreid_amd.account.accountant import Accountant
 from torchreid_amd.attributes.photograph_labels import PhotographLabels
-from torchreid_amd.attributes.schema import UNKNOWN, Labels, read_labels
+from torchreid_amd.attributes.schema import NONE, UNKNOWN, AttributeSchema, Labels, read_labels
+from torchreid_amd.core import host
 from torchreid_amd.core.devices import usable_device
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import (
@@ -32,11 +35,16 @@ from torchreid_amd.core.images import (
 )
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.ranking import same_person
+from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
+from torchreid_amd.interpreter.decomposition import Comparison
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
+from torchreid_amd.interpreter.maps import Floats
 from torchreid_amd.interpreter.run_folder import load_run
+from torchreid_amd.targets.build import build_target
+from torchreid_amd.targets.weights import load_weights
 
 __all__ = ["Explainer", "Explanation", "Ranking"]
 
@@ -62,6 +70,8 @@ class Explainer:
         device: where to compute; where the interpreter is, if not given.
         labels: where to look up the labels of photographs given as paths; a source with other
             attributes is projected on the interpreter's by name.
+        account: whether explanations have an account of the whole distance, by intervention; without it
+            they take a fraction of the time.
 
     ``config`` is the configuration of the run it comes from, nested; empty where it comes from none.
 
@@ -89,6 +99,7 @@ class Explainer:
         norm_std: Sequence[float] = IMAGENET_STD,
         device: torch.device | str | None = None,
         labels: LabelsByPath | None = None,
+        account: bool = True,
     ) -> None:
         size = interpreter.target.size if size is None else size
         if len(size) != 2 or min(size) < 1:
@@ -103,6 +114,38 @@ class Explainer:
             labels = labels.project(self.schema)  # type: ignore[attr-defined]
         self.labels = labels
         self.config: dict[str, Any] = {}
+        self.account = account
+        self._accountant = Accountant(self._decomposer)
+
+    @classmethod
+    def from_target(
+        cls,
+        model: nn.Module | str,
+        weights: str | os.PathLike[str] | None = None,
+        size: tuple[int, int] | None = None,
+        metric: str = "euclidean",
+        device: torch.device | str | None = None,
+    ) -> Explainer:
+        """An explainer of a model alone, without training: accounts in parts, no attributes.
+
+        Args:
+            model: any ReID model, or the name of one in torchreid.
+            weights: a checkpoint of it; a model given by name has random weights without it.
+            size: (H, W) of its input in pixels; that of the target, if not given.
+            metric: ``'euclidean'`` (plain), ``'squared_euclidean'`` or ``'cosine'``.
+            device: where to compute; where the model is, if not given.
+
+        Raises:
+            InputError: an unknown name, a model that cannot be cut, or weights that do not fit.
+        """
+        made_for: dict[str, Any] = {}
+        if isinstance(model, str) and model.startswith(host.TIMM) and size:
+            made_for["size"] = size
+        target = build_target(model, **made_for)
+        if weights is not None:
+            load_weights(target.model, weights, quiet=True)
+        nobody = AttributeSchema(NONE, ())
+        return cls(Interpreter(target, NoHead(), nobody, metric), size or target.size, device=device)
 
     @classmethod
     def from_pretrained(
@@ -252,12 +295,15 @@ class Explainer:
                     called.append(name)
         rows = [position[_identity(s)] for s in sources]
         differ = [float(a != b) for a, b in zip(rows[0::2], rows[1::2], strict=True)]
-        labels = [(self._labels(a, la), self._labels(b, lb)) for a, b, la, lb in batch]
+        labels = [
+            _pair_labels(self._labels(a, la), self._labels(b, lb), len(self.schema)) for a, b, la, lb in batch
+        ]
         whole = self._decomposer.decompose(self._decomposer.read(images), called, batch_size)
         pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
         shares = shares_of(pairs.contributions * pairs.contributions.new_tensor(differ)[:, None])
         additive = self.interpreter.form == "additive"
         maps = whole.maps.float().cpu().numpy()
+        accounts = self._accounts(images, maps, rows, pairs, labels)
         return [
             Explanation(
                 distance=differ[n] * float(pairs.distance[n]),
@@ -270,10 +316,38 @@ class Explainer:
                 attention=(maps[rows[2 * n]].copy(), maps[rows[2 * n + 1]].copy()),
                 images=(images[rows[2 * n]], images[rows[2 * n + 1]]),
                 names=names[n],
-                labels=_pair_labels(*labels[n], len(self.schema)),
+                labels=labels[n],
                 offset=self.interpreter.offset,
+                account=accounts[n],
             )
             for n in range(len(batch))
+        ]
+
+    def _accounts(
+        self,
+        images: Sequence[Image.Image],
+        maps: Floats,
+        rows: Sequence[int],
+        pairs: Comparison,
+        labels: Sequence[tuple[Labels, Labels] | None],
+    ) -> list[Account | None]:
+        """Of each pair, whose photographs are images number rows[2n] and rows[2n + 1]."""
+        if not self.account:
+            return [None] * len(labels)
+        known: list[Labels | None] = [None] * len(images)
+        for side, row in enumerate(rows):
+            pair = labels[side // 2]
+            known[row] = known[row] if pair is None else pair[side % 2]
+        regions = [self._accountant.regions(*one) for one in zip(images, maps, known, strict=True)]
+        return [
+            self._accountant.account(
+                (images[a], images[b]),
+                (regions[a], regions[b]),
+                float(a != b) * float(pairs.distance[n]),
+                pairs.contributions[n].double().numpy(),
+                labels[n],
+            )
+            for n, (a, b) in enumerate(zip(rows[0::2], rows[1::2], strict=True))
         ]
 
     def _distances(self, query: Image.Image, gallery: Sequence[ImageLike], batch_size: int) -> Tensor:

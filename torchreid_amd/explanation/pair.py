@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from torchreid_amd.account.account import Account
 from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema, Labels
 from torchreid_amd.interpreter.maps import Floats, array_at_size
@@ -37,6 +38,8 @@ class ExplainedPair:
             decomposition has no such part.
         offset: by how much of a cell the maps lie lower and further right than ones that are spread
             evenly over the photograph; see :mod:`torchreid_amd.targets.receptive_fields`.
+        account: the whole distance by intervention, see :mod:`torchreid_amd.account`; None where it was
+            not asked for.
     """
 
     distance: float
@@ -51,6 +54,7 @@ class ExplainedPair:
     labels: tuple[Labels, Labels] | None = None
     remainder: float | None = None
     offset: tuple[float, float] = (0.0, 0.0)
+    account: Account | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -112,6 +116,7 @@ class ExplainedPair:
         data: dict[str, Any] = {
             "metric": self.metric,
             "distance": self.distance,
+            "account": None if self.account is None else self.account.to_dict(),
             "remainder": self.remainder,
             "residual": self.residual,
             "names": list(self.names),

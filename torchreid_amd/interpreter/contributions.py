@@ -110,7 +110,7 @@ def shares_of(contributions: Tensor) -> Tensor:
     """p_k = |c_k| / Σ_l |c_l| over the last dimension; uniform where nothing contributes."""
     size = contributions.abs()
     total = size.sum(-1, keepdim=True)
-    uniform = torch.full_like(size, 1 / size.shape[-1])
+    uniform = torch.full_like(size, 1 / max(1, size.shape[-1]))
     return torch.where(total > _TINY, size / torch.where(total == 0, 1.0, total), uniform)
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD, ImageLike, read_image, to_tensor
+from torchreid_amd.core.images import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    ImageLike,
+    pixels_to_tensor,
+    read_image,
+    to_tensor,
+)
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.tracing import precision_of
@@ -73,6 +82,15 @@ class Decomposer:
         embedding = torch.cat(parts)
         _check_finite(embedding, names)
         return embedding
+
+    def embed_pixels(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """The target's own embeddings (N, D) of pictures (N, H, W, 3) that have its size, on the CPU.
+
+        Raises:
+            InputError: an embedding is not finite.
+        """
+        names = ["a picture with swapped parts"] * len(pixels)
+        return self.embed(pixels_to_tensor(pixels, self.norm_mean, self.norm_std), names).float().cpu()
 
     def embed_files(self, paths: Sequence[str]) -> Tensor:
         """The target's own embeddings (N, D) of files, on the CPU; a batch of them is held at a time."""

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.attributes.sets import with_known_parts
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
@@ -224,7 +225,7 @@ def load_run(
     try:
         target, parts, given = record["target"], record["interpreter"], record["input"]
         model, classes, loss = str(target["model"]), int(target["num_classes"]), str(target["loss"])
-        schema = AttributeSchema.from_dict(record["attributes"])
+        schema = with_known_parts(AttributeSchema.from_dict(record["attributes"]))
         metric, form, head = str(parts["metric"]), str(parts["form"]), str(parts["head"])
         height, width = (int(n) for n in given["size"])
         mean, std = (tuple(float(v) for v in given[k]) for k in ("norm_mean", "norm_std"))

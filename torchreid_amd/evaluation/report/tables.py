@@ -41,6 +41,7 @@ def report_table(record: Mapping[str, Any]) -> str:
         draw(record[part])
         for part, draw in (
             ("place", _placed),
+            ("account", _accounts),
             ("effect", _effects),
             ("removal", _removal),
             ("sanity", _sane),
@@ -133,6 +134,34 @@ def _place_rows(prefix: str, found: Mapping[str, Any]) -> list[tuple[str, list[s
     return [*rows, (f"{prefix}chance (area)", [cell(chance)] * len(_PLACED))]
 
 
+def _accounts(account: Mapping[str, Any]) -> str:
+    parts = account["parts"]
+    entries = parts["entries"]
+    rows = []
+    for name, row in parts["rows"].items():
+        values, ends = row["values"], row["intervals"]
+        cells = [cell(values["tv"], ends["tv"], 2), cell(values["spearman"], ends["spearman"], 2)]
+        cells += [cell(values["largest"], ends["largest"], 0)]
+        rows.append(
+            (TITLES.get(name, name), cells + [cell(values["correlation"][e], None, 2) for e in entries])
+        )
+    title = f"4. Does it say what a distance is made of? ({account['pairs']} pairs, rendered step by step)"
+    lines = [grid(title, ["TV (0 is right)", "Spearman", "largest %", *(f"r {e}" for e in entries)], rows)]
+    means = {"true": parts["true_mean"], "account": parts["rows"]["account"]["values"]["mean"]}
+    for name, mean in means.items():
+        lines.append(f"Mean {name} account, %: " + ", ".join(f"{e} {100 * mean[e]:.0f}" for e in entries))
+    for name, row in account["fine"].items():
+        values, ends = row["values"], row["intervals"]
+        seven = account["seven"]["rows"][name]
+        lines.append(
+            f"{TITLES.get(name, name)}: TV in seven entries "
+            f"{cell(seven['values']['tv'], seven['intervals']['tv'], 2)}, by attribute "
+            f"{cell(values['tv'], ends['tv'], 2)}; attributes make up {cell(values['attributes'])} % "
+            f"(true: {cell(values['attributes_true'])} %)"
+        )
+    return "\n".join(lines)
+
+
 def _effects(effect: Mapping[str, Any]) -> str:
     rows = []
     for name, row in effect["rows"].items():
@@ -147,7 +176,7 @@ def _effects(effect: Mapping[str, Any]) -> str:
     chances = (cell(values[f"{name}_chance"], None, 0) for name in ("largest", "signs"))
     rows.append(("chance", ["0.00", *chances, "–", "0.00"]))
     sample = f"{effect['pairs']} pairs, {effect['changes']} re-rendered changes"
-    title = f"4. Does it say what would happen? ({sample})"
+    title = f"4b. Does it order what one change alone would do? ({sample})"
     return grid(title, list(_EFFECTS.values()), rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
+from torchreid_amd.account.account import ERROR, Account
 from torchreid_amd.core.printable import printable
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
@@ -106,6 +107,28 @@ def part_heading(e: ExplainedPair) -> str:
     return "share" if e.remainder is None else "of distance"
 
 
+def account_sentence(account: Account) -> str:
+    """The parts of a distance, largest first, each with what counts in it."""
+    by_part = account.by_part()
+    whole = account.distance or 1.0
+    said = []
+    for part in sorted(by_part, key=lambda part: -by_part[part]):
+        share = by_part[part] / whole
+        if abs(share) < ERROR:
+            continue
+        rows = [row for row in account.rows if row.part == part and row.what and row.counts]
+        inside = ", ".join(f"{row.words} {percent(row.share)}" for row in rows)
+        said.append(f"{part} {percent(share)}" + (f" ({inside})" if inside else ""))
+    error = f"Less than {percent(ERROR)} is within the error."
+    return f"By swapping parts it is made of: {'; '.join(said)}. {error}"
+
+
+def account_words(account: Account, top: int = 3) -> str:
+    """The largest rows in a few words: "red upper body against blue upper body 21 %, head 12 %"."""
+    rows = sorted(account.rows, key=lambda row: -row.contribution)
+    return ", ".join(f"{row.words} {percent(row.share)}" for row in rows[:top] if row.counts)
+
+
 def attribute_sentence(e: ExplainedPair, k: int, first: bool = False) -> str:
     """How much attribute k adds, and what is known of it."""
     known = label_words(e, k)
@@ -127,14 +150,26 @@ def pair_summary(e: ExplainedPair, top: int = 3) -> str:
     if not e.distance:
         middle = "To the model the two photographs are the same: there is nothing to explain."
     else:
-        said = [attribute_sentence(e, k, first=not n) for n, k in enumerate(e.order()[:top])]
-        even = f"; an even split would give each {percent(1 / len(e.schema))}"
-        middle = f"{', '.join(said)}{even if e.remainder is None else ''}."
-    return " ".join(filter(None, (names, distance_sentence(e), middle, residual_sentence(e))))
+        middle = _head_sentence(e, top)
+    account = account_sentence(e.account) if e.account is not None and e.distance else ""
+    rest = residual_sentence(e) if len(e.schema) else ""
+    return " ".join(filter(None, (names, distance_sentence(e), account, middle, rest)))
+
+
+def _head_sentence(e: ExplainedPair, top: int) -> str:
+    """The head's largest contributions; "" where it knows no attributes."""
+    if not len(e.schema):
+        return ""
+    said = [attribute_sentence(e, k, first=not n) for n, k in enumerate(e.order()[:top])]
+    even = f"; an even split would give each {percent(1 / len(e.schema))}"
+    head = "In the head's own view " if e.account is not None else ""
+    return f"{head}{', '.join(said)}{even if e.remainder is None else ''}."
 
 
 def top_words(e: ExplainedPair, top: int = 3) -> str:
-    """The largest shares in a few words: "red upper body 21 %, hat 12 %"."""
+    """The largest shares in a few words: "red upper body 21 %, hat 12 %"; of the account, if there is one."""
+    if e.account is not None:
+        return account_words(e.account, top)
     return ", ".join(f"{e.schema.say(e.attributes[k])} {fraction_text(e, k)}" for k in e.order()[:top])
 
 
