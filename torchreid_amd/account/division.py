@@ -130,7 +130,7 @@ def _words(
     if len(entry.members) == 1:
         return schema.say(schema.attributes[told[0]])
     largest = sorted(told, key=lambda k: -float(contributions[k]))[:2]
-    return f"{entry.name} ({', '.join(schema.say(schema.attributes[k]) for k in sorted(largest))})"
+    return ", ".join(schema.say(schema.attributes[k]) for k in sorted(largest))
 
 
 def _worn(schema: AttributeSchema, members: Sequence[int], labels: Labels) -> str:

@@ -29,7 +29,7 @@ FAINT = "#667079"  # secondary text and lines
 REMAINDER = "#8a939c"
 COLOURS = {1: "#d1603d", 0: "#3a7ca5", -1: "#9aa3ab"}  # exclusive, common, unknown
 MEANING = {1: "exclusive: the two persons differ", 0: "common: they agree", -1: "not known"}
-PART_COLOURS = dict(zip(PARTS, ("#c8553d", "#3a6ea5", "#e3a72f", "#5b8e5a", "#a9b1b8"), strict=True))
+PART_COLOURS = dict(zip(PARTS, ("#2c66ab", "#a9540f", "#1f7558", "#8a4a9b", "#8a939c"), strict=True))
 FRAMES = {True: "#2e8b57", False: "#c8372d", None: "#9aa3ab"}  # same person, another, not known
 
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from torchreid_amd.explanation.pair import ExplainedPair
+from torchreid_amd.explanation.report.account_figure import HEIGHT, draw_account
 from torchreid_amd.explanation.report.layout import (
     COLOURS,
     FAINT,
@@ -47,7 +48,8 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
 
     Left: photographs A and B, and the attention maps of the attributes with the largest shares,
     all on one colour scale. Right: the contributions of all M attributes, sorted, with a line
-    where an even split would put them; coloured by exclusive and common where labels are known.
+    where an even split would put them; coloured by exclusive and common where labels are known. Above
+    both the account of the whole distance as one bar, where there is one.
 
     Args:
         e: the explanation.
@@ -61,28 +63,34 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     column = PANEL * widest_aspect(thumbs)
     left_width = (len(shown) + 1) * (column + GAP) + 0.25
     names = [shorten(e.schema.say(a), 8.5, 2.4) for a in e.attributes]
-    name_width = max(text_width(n, 8.5) for n in names) + 0.12
+    name_width = max((text_width(n, 8.5) for n in names), default=0.0) + 0.12
     block_height = HEADS + 2 * (PANEL + CAPTION) + 0.1
     bars_height = max(min(block_height, 0.36 * len(e.schema) + 0.2), 0.2 * len(e.schema))
     bars_left = MARGIN + left_width + 0.25 + name_width
-    sheet = Sheet(
-        max(bars_left + 3.0 + SHARES + MARGIN, 9.0), HEADER + max(block_height, bars_height) + FOOTER
-    )
+    account = e.account if e.distance else None
+    header = HEADER + (HEIGHT if account is not None else 0)
+    width = max(bars_left + 3.0 + SHARES + MARGIN, 9.0) if names else 9.0
+    sheet = Sheet(width, header + max(block_height, bars_height) + FOOTER)
 
     sheet.text(MARGIN, 0.3, "What the distance of A and B is made of", 15, weight="bold")
-    sheet.text(MARGIN, 0.66, f"{distance_sentence(e)} {residual_sentence(e)}", 10, color=FAINT)
-    _photographs(sheet, e, shown, thumbs, column)
+    rest = residual_sentence(e) if names else ""
+    sheet.text(MARGIN, 0.66, f"{distance_sentence(e)} {rest}".strip(), 10, color=FAINT)
+    if account is not None:
+        draw_account(sheet, account, MARGIN, HEADER, sheet.width - 2 * MARGIN)
+    _photographs(sheet, e, shown, thumbs, column, header)
+    if not names:  # a model alone: its account says everything
+        return sheet.figure
     bars_width = sheet.width - bars_left - MARGIN - SHARES
-    axes = sheet.axes(bars_left, HEADER, bars_width, bars_height, label="bars")
+    axes = sheet.axes(bars_left, header, bars_width, bars_height, label="bars")
     _bars(axes, e, names, bars_width)
-    _legend(sheet, e, bars_left - name_width, HEADER + bars_height + 0.48)
+    _legend(sheet, e, bars_left - name_width, header + bars_height + 0.48)
     return sheet.figure
 
 
 def _photographs(
-    sheet: Sheet, e: ExplainedPair, shown: list[int], thumbs: list[Image.Image], column: float
+    sheet: Sheet, e: ExplainedPair, shown: list[int], thumbs: list[Image.Image], column: float, header: float
 ) -> None:
-    top = HEADER + HEADS
+    top = header + HEADS
     first = MARGIN + 0.25
     maps = {
         (side, k): e.map(side, e.attributes[k], (thumbs[side].height, thumbs[side].width))

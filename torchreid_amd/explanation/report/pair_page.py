@@ -7,7 +7,7 @@ from typing import Any
 
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.bar import bar_of
-from torchreid_amd.explanation.report.layers import map_layer
+from torchreid_amd.explanation.report.layers import map_layer, region_layers
 from torchreid_amd.explanation.report.layout import MEANING
 from torchreid_amd.explanation.report.lead import lead
 from torchreid_amd.explanation.report.overlay import shared_scale
@@ -34,7 +34,7 @@ def pair_page(e: ExplainedPair) -> str:
 
     Photographs, maps and regions are inside it as data; names are escaped; every number can be copied.
     """
-    scale = shared_scale(e.attention)
+    scale = shared_scale(e.attention) if len(e.schema) else None
     short = short_names(e.names)
     return render(
         "pair.html",
@@ -49,14 +49,14 @@ def pair_page(e: ExplainedPair) -> str:
                 "name": e.names[s],
                 "short": short[s],
                 "picture": picture_uri(e.images[s]),
-                "maps": {f"map-{k}": map_layer(e, s, k, scale) for k in range(len(e.schema))},
-                "regions": {},
+                "maps": {f"map-{k}": map_layer(e, s, k, scale) for k in range(len(e.schema)) if scale},
+                "regions": region_layers(e, s),
             }
             for s, letter in enumerate("AB")
         ],
         bar=bar_of(e),
         scale=scale,
-        table=_table(e),
+        table=_table(e) if len(e.schema) else None,
         numbers=json.dumps(e.to_dict(), indent=1, ensure_ascii=False),
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from torchreid_amd.account.account import Row
+from torchreid_amd.attributes.parts import PARTS, REST
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.text import label_words
 
@@ -42,7 +44,12 @@ class Piece:
 
 
 def pieces(e: ExplainedPair) -> list[Piece]:
-    """All pieces of an explained distance; their values add up to it."""
+    """All pieces of an explained distance; their values add up to it.
+
+    Those of its account, where there is one; else the head's contributions and what they leave.
+    """
+    if e.account is not None:
+        return [_of_account(row) for row in e.account.rows]
     found = []
     for k in e.order():
         said, value = e.schema.say(e.attributes[k]), float(e.contributions[k])
@@ -54,6 +61,30 @@ def pieces(e: ExplainedPair) -> list[Piece]:
     words = "not explained" if e.residual >= 0 else "counted too much"
     found.append(Piece("/residual", "what is not explained", words, e.residual, "rest", False))
     return found
+
+
+def _of_account(row: Row) -> Piece:
+    n = PARTS.index(row.part)
+    look = "rest" if row.part == REST else f"p{n}" if row.what else f"p{n} other"
+    name = row.what or f"the rest of: {row.part}"
+    key = f"{row.part}/{row.what}"
+    return Piece(
+        key,
+        name,
+        row.words,
+        row.contribution,
+        look,
+        bool(row.what),
+        region_name(row.part),
+        "",
+        row.part,
+        row.counts,
+    )
+
+
+def region_name(part: str) -> str:
+    """What the region of a part is called among the layers of a page."""
+    return f"region-{PARTS.index(part)}"
 
 
 def _known(e: ExplainedPair, k: int) -> str:

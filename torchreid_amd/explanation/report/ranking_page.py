@@ -9,7 +9,7 @@ from typing import Any
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.explanation.report.bar import bar_of
-from torchreid_amd.explanation.report.layers import map_layer
+from torchreid_amd.explanation.report.layers import map_layer, region_layers
 from torchreid_amd.explanation.report.lead import lead
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
@@ -28,14 +28,16 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
         top: how many things that decide a distance each card names and shows on the photographs.
     """
     cards = [_card(e, n, same, top) for n, (e, same) in enumerate(zip(r, r.matches, strict=True), 1)]
-    shown = [[int(row["layer"].removeprefix("map-")) for row in card["top"]] for card in cards]
+    layers = [[row["layer"] for row in card["top"]] for card in cards]
+    shown = [[int(name.removeprefix("map-")) for name in names if "map-" in name] for names in layers]
     maps = [m[ks] for e, ks in zip(r, shown, strict=True) if ks for m in e.attention]
     scale = shared_scale(maps) if maps else Scale(0.0, 1.0)
     longest = max((e.distance for e in r), default=0.0) or 1.0
     on_query: dict[str, str] = {}
     for e, ks, card in zip(r, shown, cards, strict=True):
         card["length"] = e.distance / longest
-        card["layers"] = {f"map-{k}": map_layer(e, 1, k, scale) for k in ks}
+        card["layers"] = {f"map-{k}": map_layer(e, 1, k, scale) for k in ks} | region_layers(e, 1)
+        on_query |= region_layers(e, 0)
         on_query |= {f"map-{k}": map_layer(e, 0, k, scale) for k in ks if f"map-{k}" not in on_query}
     return render(
         "ranking.html",
