@@ -24,6 +24,8 @@ from torchreid_amd.account.swapping import COLOUR, OTHER, Player, Swaps, players
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.sets import market1501
+from torchreid_amd.explanation.report.lead import lead
+from torchreid_amd.explanation.report.pieces import pieces, region_name
 from torchreid_amd.interpreter.distances import get_distance
 
 FOUR = (UPPER, LOWER, HEAD, REST)
@@ -370,3 +372,36 @@ def test_accounts_of_a_batch_are_those_of_its_pairs():
     together = [e.account.by_part() for e in explainer.explain_many(pairs)]
     alone = [explainer.explain(*pair).account.by_part() for pair in pairs]
     assert together == [pytest.approx(one) for one in alone]
+
+
+def test_pages_figures_and_sentences_lead_with_the_account(tmp_path):
+    explainer = amd.Explainer.from_target(Colour(), size=(64, 32))
+    a, b = (Image.fromarray(figure(shirt, (30, 40, 150))) for shirt in ((180, 30, 30), (30, 150, 40)))
+    e = explainer.explain(a, b)
+    found = pieces(e)
+    assert sum(p.value for p in found) == pytest.approx(e.distance, rel=1e-6)
+    assert [p.part for p in found] == [UPPER, LOWER, HEAD, REST] and found[0].certain and not found[2].certain
+    page = e.to_html()
+    for side in "AB":
+        for part in (UPPER, LOWER, HEAD, REST):
+            assert f'id="{side}-{region_name(part)}"' in page
+    assert lead(e).startswith("Above all the upper body ") and lead(e) in page
+    assert e.summary().count("upper body") == 1 and "swapping parts" in e.summary()
+    axes = {axes.get_label(): axes for axes in e.plot(tmp_path / "pair.png").axes}
+    assert sum(bar.get_width() for bar in axes["account"].patches) == pytest.approx(1)
+    assert "bars" not in axes and "bars" in {x.get_label() for x in toy_explainer().explain(a, b).plot().axes}
+    same = explainer.explain(a, a)
+    assert "nothing to explain" in same.summary() and "account" not in {
+        x.get_label() for x in same.plot().axes
+    }
+    assert "nothing to explain" in same.to_html()
+
+
+def test_a_ranking_without_an_interpreter_is_written_down_too():
+    explainer = amd.Explainer.from_target(Colour(), size=(64, 32))
+    shirts = ((180, 30, 30), (30, 150, 40), (170, 40, 30))
+    images = [Image.fromarray(figure(shirt, (30, 40, 150))) for shirt in shirts]
+    ranking = explainer.explain_ranking(images[0], images[1:])
+    assert ranking.order == (1, 0) and "upper body" in ranking.summary()
+    assert f'id="query-{region_name(UPPER)}"' in ranking.to_html()
+    assert ranking.plot().axes

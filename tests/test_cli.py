@@ -116,6 +116,21 @@ def test_explain_writes_figure_page_and_numbers(
     assert (tmp_path / "p.html").read_text().lstrip().lower().startswith("<!doctype html>")
 
 
+def test_a_model_alone_is_explained_and_ranks(
+    weights: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+) -> None:
+    a, b, *_ = query(root)
+    alone = ("--model", "osnet_x0_25", "--weights", weights, "--size", 64, 32)
+    assert main([str(c) for c in ("explain", a, b, *alone, "--json", tmp_path / "e.json")]) == 0
+    account = json.loads((tmp_path / "e.json").read_text())["account"]
+    assert sum(account["by_part"].values()) == pytest.approx(account["distance"], rel=1e-5)
+    assert "swapping parts" in capsys.readouterr().out
+    assert main([str(c) for c in ("rank", a, b.parent, *alone, "--topk", 2)]) == 0
+    assert "expected A B" in refused("explain", a, *alone)
+    assert "leaves nothing" in refused("explain", a, b, *alone, "--no-account")
+    assert "two photographs" in refused("explain", a, b, b, *alone)
+
+
 def test_a_photograph_from_elsewhere_has_no_labels(trained: Path, root: Path, tmp_path: Path) -> None:
     a, b = (shutil.copy(p, tmp_path / p.name) for p in query(root)[:2])
     assert main([str(x) for x in ["explain", trained, a, b, "--json", tmp_path / "p.json"]]) == 0
