@@ -145,7 +145,8 @@ def _accounts(account: Mapping[str, Any]) -> str:
         rows.append(
             (TITLES.get(name, name), cells + [cell(values["correlation"][e], None, 2) for e in entries])
         )
-    title = f"4. Does it say what a distance is made of? ({account['pairs']} pairs, rendered step by step)"
+    sample = f"{account['pairs']} pairs, rendered step by step"
+    title = f"4. Does it say what would happen? The whole distance ({sample})"
     lines = [grid(title, ["TV (0 is right)", "Spearman", "largest %", *(f"r {e}" for e in entries)], rows)]
     means = {"true": parts["true_mean"], "account": parts["rows"]["account"]["values"]["mean"]}
     for name, mean in means.items():
@@ -176,7 +177,7 @@ def _effects(effect: Mapping[str, Any]) -> str:
     chances = (cell(values[f"{name}_chance"], None, 0) for name in ("largest", "signs"))
     rows.append(("chance", ["0.00", *chances, "–", "0.00"]))
     sample = f"{effect['pairs']} pairs, {effect['changes']} re-rendered changes"
-    title = f"4b. Does it order what one change alone would do? ({sample})"
+    title = f"4. Does it say what would happen? One change alone ({sample})"
     return grid(title, list(_EFFECTS.values()), rows)
 
 
