@@ -334,5 +334,9 @@ def test_words() -> None:
     assert "even split would give each 33 %" in said
     assert isinstance(e, Explanation) and "euclidean 1.414" in repr(e)
     assert get_distance(e.metric).words in said
-    lines = toy_explainer().explain_ranking(plain(0), [plain(9), plain(3)], same=[True, None]).summary()
+    gallery = [plain(9), plain(3)]
+    alone = toy_explainer(account=False)
+    lines = alone.explain_ranking(plain(0), gallery, same=[True, None]).summary()
     assert "the nearest 2 of 2" in lines and "  2.  0.0353  gallery 1 [same person]  bag 44 %" in lines
+    lines = toy_explainer().explain_ranking(plain(0), gallery, same=[True, None]).summary()
+    assert "gallery 1 [same person]  pose, build, camera and background" in lines  # of the account
