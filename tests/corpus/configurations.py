@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from . import World, case
@@ -43,6 +44,19 @@ REFUSED = {
     "data.nobody 1": "unknown configuration key",
     "train.lr fast": "train.lr is 'fast', expected a value of type float",
 }
+
+
+@case()
+def pictures_and_reranking_of_a_gallery_smaller_than_asked_for(
+    world: World, folder: Path
+) -> tuple[list[str], Callable[[], None]]:
+    """Four photographs, where ten are to be drawn and twenty neighbours looked at."""
+    wanted = ["test.evaluate", "True", "test.visrank", "True", "test.rerank", "True", "test.ranks", "[1, 20]"]
+
+    def check() -> None:
+        assert len(list((folder / "run").rglob("visrank_*/*.jpg"))) == 4  # one a query
+
+    return training(world, folder, *wanted), check
 
 
 def _enter(pair: str, said: str) -> None:

@@ -222,7 +222,9 @@ class ImageAMDEngine(Engine):
             for name, value in scores.interpreter.items():
                 if value is not None:
                     self.writer.add_scalar(f"Test/{dataset_name}/interpreter/{name}", value, self.epoch)
-        if visrank or rerank or use_metric_cuhk03:
+        counts = scores.target["mAP"] is not None  # torchreid's code stops where no query counts
+        if counts and (visrank or rerank or use_metric_cuhk03):
+            kwargs["ranks"] = [r for r in kwargs.get("ranks", (1,)) if r <= len(gallery)] or [1]
             result: tuple[float, float] = super()._evaluate(
                 dataset_name=dataset_name,
                 query_loader=query_loader,
