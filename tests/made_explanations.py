@@ -1,10 +1,14 @@
-"""An explanation whose numbers are known, for tests of what is made of it."""
+"""Explanations whose numbers are known, for tests of what is made of them."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 from toy_interpreter import noisy
 
+from torchreid_amd.account.account import Account, Row
+from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.sets import market1501
 from torchreid_amd.explanation.explanation import Explanation
 
@@ -25,3 +29,27 @@ def market_explanation(
         10.0, "euclidean", 9.0 * shares, shares, 1.0, schema, (maps[0], maps[1]),
         (noisy(1, (64, 128)), noisy(2, (300, 200))), names, known if labels else None,
     )  # fmt: skip
+
+
+def accounted_explanation(names: tuple[str, str] = ("A", "B")) -> Explanation:
+    """The same, with an account of its distance of 10: 4 + 1.5, 2.2 + 0.3, 1, 0 and −1 + 2.
+
+    Heads are in the upper fifth, upper bodies above the middle, lower bodies below it, and the
+    rest is the left quarter.
+    """
+    regions = np.full((20, 8), PARTS.index(LOWER), np.int8)
+    regions[:10] = PARTS.index(UPPER)
+    regions[:4] = PARTS.index(HEAD)
+    regions[:, :2] = PARTS.index(REST)
+    rows = (
+        Row(UPPER, "upper-body colour", 4.0, 0.4, ("upred",), "red upper body against blue upper body"),
+        Row(UPPER, "", 1.5, 0.15, (), "the rest of the upper body"),
+        Row(LOWER, "down", 2.2, 0.22, ("down",), "short lower body"),
+        Row(LOWER, "", 0.3, 0.03, (), "the rest of the lower body"),
+        Row(HEAD, "", 1.0, 0.1, (), "head"),
+        Row(CARRIED, "", 0.0, 0.0, (), "things carried"),
+        Row(REST, "gender", -1.0, -0.1, ("gender",), "female"),
+        Row(REST, "", 2.0, 0.2, (), "pose, build, camera and background"),
+    )
+    account = Account(10.0, "euclidean", rows, (regions, regions))
+    return dataclasses.replace(market_explanation(names=names), account=account)

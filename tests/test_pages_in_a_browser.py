@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_explanations import market_explanation
+from made_explanations import accounted_explanation, market_explanation
 from toy_interpreter import noisy, toy_explainer
 
 from torchreid_amd.explanation.report.text import number
@@ -76,13 +76,15 @@ def seen(page: Any) -> list[str]:
     return found
 
 
-def ranking() -> Any:
+def ranking(account: bool = True) -> Any:
     same = [True, False, None, False, True]
-    return toy_explainer().explain_ranking(noisy(0), [noisy(s) for s in range(1, 6)], topk=4, same=same)
+    return toy_explainer(account=account).explain_ranking(
+        noisy(0), [noisy(s) for s in range(1, 6)], topk=4, same=same
+    )
 
 
 @pytest.mark.parametrize("width", list(WIDTHS))
-@pytest.mark.parametrize("make", [market_explanation, ranking])
+@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking])
 def test_nothing_is_wider_than_the_window(visit: Open, width: str, make: Callable[[], Any]) -> None:
     page = visit(make(), width)
     page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
@@ -103,6 +105,18 @@ def test_pointing_at_a_row_shows_where_it_is_and_no_longer(visit: Open) -> None:
     assert seen(page) == []
     page.hover(".bar [data-row=row-1]")
     assert seen(page) == [f"A-map-{e.order()[0]}", f"B-map-{e.order()[0]}"]
+
+
+def test_a_part_shows_its_region_and_all_its_segments(visit: Open) -> None:
+    page = visit(accounted_explanation())
+    page.hover("#part-1")
+    assert seen(page) == ["A-region-0", "B-region-0"] and page.locator(".bar .on").count() == 2
+    assert page.locator(".photo.muted").count() == 0  # a region is shown in colour
+    page.hover("#row-3")
+    assert seen(page) == ["A-region-1", "B-region-1"] and page.locator(".bar .on").count() == 1
+    page.click(".head summary")
+    page.hover(".head tbody button >> nth=0")
+    assert all("-map-" in layer for layer in seen(page)) and page.locator(".photo.muted").count() == 2
 
 
 def test_the_keyboard_reaches_everything(visit: Open) -> None:
@@ -154,8 +168,9 @@ def test_names_from_outside_are_harmless(visit: Open, name: str) -> None:
     assert page.locator("figcaption").first.get_attribute("title") == "a/" + name
 
 
-def test_why_one_is_above_another(visit: Open) -> None:
-    r = ranking()
+@pytest.mark.parametrize("account", [True, False])
+def test_why_one_is_above_another(visit: Open, account: bool) -> None:
+    r = ranking(account)
     page = visit(r)
     page.select_option("#near", "2")
     page.select_option("#far", "4")
@@ -167,8 +182,9 @@ def test_why_one_is_above_another(visit: Open) -> None:
     page.click("#c3 .compare")
     page.click("#c1 .compare")
     assert [page.input_value("#near"), page.input_value("#far")] == ["1", "3"]
-    page.hover("#c1-row-1")
-    assert [layer.split("-map-")[0] for layer in seen(page)] == ["query", "c1"]
+    kind = "region" if account else "map"
+    page.hover("#c1 .rows button")
+    assert [layer.split("-")[:2] for layer in seen(page)] == [[s, kind] for s in ("query", "c1")]
 
 
 def test_dark_and_light(visit: Open) -> None:

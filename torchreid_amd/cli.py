@@ -164,6 +164,9 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--figure", metavar="FILE", help="write a figure (.png, .pdf, .svg)")
     parser.add_argument("--html", metavar="FILE", help="write a self-contained page")
     parser.add_argument("--json", metavar="FILE", help="write the numbers")
+    parser.add_argument("--threshold", type=float, help="distance below which two are taken for one person")
+    parser.add_argument("--blur-heads", action="store_true", help="no heads in what is written")
+    parser.add_argument("--anonymous", action="store_true", help="no file names in what is written")
 
 
 def _configure(args: argparse.Namespace, cfg: Any) -> Any:
@@ -245,7 +248,6 @@ def _explain(args: argparse.Namespace) -> None:
     if len(photographs) > 2:
         raise InputError(f"explain takes two photographs, not {len(photographs)}; rank takes many")
     explanation = explainer.explain(photographs[0], photographs[1])
-    print(explanation.summary())
     _write(explanation, args)
 
 
@@ -255,11 +257,17 @@ def _rank(args: argparse.Namespace) -> None:
     explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 2)
     gallery = [p for path in given for p in (list_images(path) if Path(path).is_dir() else [path])]
     ranking = explainer.explain_ranking(query, gallery, topk=args.topk)
-    print(ranking.summary())
     _write(ranking, args)
 
 
 def _write(result: Any, args: argparse.Namespace) -> None:
+    if args.threshold is not None:
+        result = result.with_threshold(args.threshold)
+    if args.blur_heads:
+        result = result.blur_heads()
+    if args.anonymous:
+        result = result.anonymous()
+    print(result.summary())
     for path, write in (
         (args.figure, result.plot),
         (args.html, result.save_html),

@@ -34,6 +34,7 @@ from torchreid_amd.core.images import (
     to_tensor,
 )
 from torchreid_amd.explanation.explanation import Explanation, Ranking
+from torchreid_amd.explanation.origin import made_by
 from torchreid_amd.explanation.ranking import same_person
 from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.contributions import shares_of
@@ -116,6 +117,7 @@ class Explainer:
         self.config: dict[str, Any] = {}
         self.account = account
         self._accountant = Accountant(self._decomposer)
+        self.made_by = made_by(self.interpreter)
 
     @classmethod
     def from_target(
@@ -172,6 +174,7 @@ class Explainer:
         labels = PhotographLabels(run.config, run.schema) if labels is None else labels
         explainer = cls(run.interpreter, run.size, run.norm_mean, run.norm_std, device, labels)
         explainer.config = run.config
+        explainer.made_by = made_by(run.interpreter, folder)
         return explainer
 
     def explain(
@@ -319,6 +322,7 @@ class Explainer:
                 labels=labels[n],
                 offset=self.interpreter.offset,
                 account=accounts[n],
+                made_by=self.made_by,
             )
             for n in range(len(batch))
         ]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchreid_amd.core.files import json_text, save_text
 from torchreid_amd.explanation.pair import ExplainedPair
+from torchreid_amd.explanation.privacy import (
+    pair_without_heads,
+    pair_without_names,
+    ranking_without_heads,
+    ranking_without_names,
+)
 from torchreid_amd.explanation.ranking import RankedGallery
+from torchreid_amd.explanation.report.notebook import pair_cell, ranking_cell
 from torchreid_amd.explanation.report.pair_page import pair_page
 from torchreid_amd.explanation.report.ranking_page import ranking_page
 from torchreid_amd.explanation.report.text import pair_summary, ranking_summary
@@ -77,6 +85,22 @@ class Written(ABC):
         """
         save_text(self.to_html(), path)
 
+    @abstractmethod
+    def blur_heads(self) -> Written:
+        """The same with blurred heads in every photograph."""
+
+    @abstractmethod
+    def anonymous(self) -> Written:
+        """The same without the names of files and folders."""
+
+    @abstractmethod
+    def with_threshold(self, threshold: float) -> Written:
+        """The same with a distance below which two photographs are taken for one person."""
+
+    @abstractmethod
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+
     def __str__(self) -> str:
         return self.summary()
 
@@ -114,6 +138,21 @@ class Explanation(ExplainedPair, Written):
         """The explanation in sentences."""
         return pair_summary(self)
 
+    def blur_heads(self) -> Explanation:
+        """The same explanation, with the head in both photographs blurred."""
+        return pair_without_heads(self)
+
+    def anonymous(self) -> Explanation:
+        """The same explanation, without the names of the photographs and of the run."""
+        return pair_without_names(self)
+
+    def with_threshold(self, threshold: float) -> Explanation:
+        """The same explanation, with a distance below which two photographs are taken for one person."""
+        return replace(self, threshold=threshold)
+
+    def _repr_html_(self) -> str:
+        return pair_cell(self)
+
 
 class Ranking(RankedGallery, Written):
     """The nearest of N gallery photographs, explained; its numbers are those of
@@ -143,3 +182,18 @@ class Ranking(RankedGallery, Written):
     def summary(self) -> str:
         """The ranking in lines, one a photograph."""
         return ranking_summary(self)
+
+    def blur_heads(self) -> Ranking:
+        """The same ranking, with the head in every photograph blurred."""
+        return ranking_without_heads(self)
+
+    def anonymous(self) -> Ranking:
+        """The same ranking, without the names of the photographs and of the run."""
+        return ranking_without_names(self)
+
+    def with_threshold(self, threshold: float) -> Ranking:
+        """The same ranking, with a distance below which two photographs are taken for one person."""
+        return replace(self, explanations=tuple(replace(e, threshold=threshold) for e in self.explanations))
+
+    def _repr_html_(self) -> str:
+        return ranking_cell(self)

@@ -6,7 +6,8 @@ shares p_k say how much.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class ExplainedPair:
             evenly over the photograph; see :mod:`torchreid_amd.targets.receptive_fields`.
         account: the whole distance by intervention, see :mod:`torchreid_amd.account`; None where it was
             not asked for.
+        threshold: below this distance two photographs are taken for one person; None where nobody said.
+        made_by: model, head, run and versions, see :mod:`torchreid_amd.explanation.origin`.
     """
 
     distance: float
@@ -55,6 +58,8 @@ class ExplainedPair:
     remainder: float | None = None
     offset: tuple[float, float] = (0.0, 0.0)
     account: Account | None = None
+    threshold: float | None = None
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -116,6 +121,7 @@ class ExplainedPair:
         data: dict[str, Any] = {
             "metric": self.metric,
             "distance": self.distance,
+            "threshold": self.threshold,
             "account": None if self.account is None else self.account.to_dict(),
             "remainder": self.remainder,
             "residual": self.residual,
@@ -127,6 +133,7 @@ class ExplainedPair:
             "shares": [float(s) for s in self.shares],
             "labels": [[int(v) for v in side] for side in self.labels or ()] or None,
             "exclusive": [int(v) for v in self.exclusive] if known else None,
+            "made_by": dict(self.made_by),
         }
         if maps:
             data["maps"] = [np.asarray(m, dtype=float).tolist() for m in self.attention]

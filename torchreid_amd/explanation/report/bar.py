@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from torchreid_amd.explanation.pair import ExplainedPair
-from torchreid_amd.explanation.report.pieces import Piece, pieces, shown_and_small
+from torchreid_amd.explanation.report.pieces import Piece, part_name, pieces, shown_and_small
 from torchreid_amd.explanation.report.text import percent
 
 NOTHING = 0.005  #: of the distance: less than this is not a number to read
@@ -30,6 +30,8 @@ def bar_of(e: ExplainedPair, owner: str = "row") -> dict[str, Any]:
     if e.distance:
         for part, found in groupby(pieces(e), key=lambda p: p.part):
             group = _group(part, list(found), e.distance, len(rows))
+            if part and abs(group["value"]) < NOTHING * e.distance:
+                continue  # a part without a part in it
             groups.append(group)
             rows += group["rows"]
     longest = sum(r["value"] for r in rows if r["value"] > 0) or 1.0
@@ -55,10 +57,10 @@ def _group(part: str, found: list[Piece], distance: float, before: int) -> dict[
         row["n"] = n
     value = sum(p.value for p in found)
     return {
-        "part": part,
+        "part": part_name(part),
         "rows": rows,
         "layer": found[0].layer,
-        "look": found[-1].look,
+        "look": found[0].look.removesuffix(" other"),
         "value": value,
         "share": percent(value / distance),
         "certain": bool(shown),

@@ -5,16 +5,27 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from torchreid_amd.attributes.parts import PARTS
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.overlay import Scale, tint
 from torchreid_amd.explanation.report.page import layer_uri
-from torchreid_amd.explanation.report.pieces import region_name
 from torchreid_amd.interpreter.maps import Floats, array_at_size
 
 FINE = 4  # pixels of the page's maps for one cell of the head's
 LARGEST = 96  # pixels along a side of the page's maps
 REGION_HEIGHT = 256  # pixels
-SHADE = 0.78  # how dark the rest of a photograph becomes
+SHADE = 0.7  # how dark the rest of a photograph becomes
+
+
+def layer(e: ExplainedPair, side: int, name: str, scale: Scale) -> str:
+    """A layer by the name that pieces give it: ``map-13`` of an attribute, ``region-2`` of a part."""
+    kind, number = name.split("-")
+    if kind == "map":
+        return map_layer(e, side, int(number), scale)
+    if e.account is None:
+        raise ValueError(f"{name} without an account")
+    region = e.account.region(side, PARTS[int(number)]).astype(np.float32)
+    return region_layer(region, e.images[side])
 
 
 def map_layer(e: ExplainedPair, side: int, k: int, scale: Scale) -> str:
@@ -22,14 +33,6 @@ def map_layer(e: ExplainedPair, side: int, k: int, scale: Scale) -> str:
     height, width = e.attention[side].shape[1:]
     size = (min(LARGEST, FINE * height), min(LARGEST, FINE * width))
     return layer_uri(tint(e.map(side, e.attributes[k], size), scale))
-
-
-def region_layers(e: ExplainedPair, side: int) -> dict[str, str]:
-    """The regions of all parts of an account on photograph A (side 0) or B (side 1), by name."""
-    if e.account is None:
-        return {}
-    regions = {part: e.account.region(side, part).astype(np.float32) for part in e.account.parts}
-    return {region_name(part): region_layer(r, e.images[side]) for part, r in regions.items()}
 
 
 def region_layer(region: Floats, image: Image.Image) -> str:

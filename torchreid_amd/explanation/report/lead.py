@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torchreid_amd.account.account import ERROR, Account
+from torchreid_amd.account.account import ERROR
+from torchreid_amd.attributes.parts import REST
 from torchreid_amd.explanation.pair import ExplainedPair
-from torchreid_amd.explanation.report.pieces import LEAST, pieces, shown_and_small
+from torchreid_amd.explanation.report.pieces import LEAST, Piece, pieces, shown_and_small
 from torchreid_amd.explanation.report.text import percent
 
 _LEFT = {"/remainder": "belongs to no attribute", "/residual": "is not explained"}
@@ -15,7 +16,7 @@ def lead(e: ExplainedPair) -> str:
     if not e.distance:
         return "To the model these two photographs are the same: there is nothing to explain."
     if e.account is not None:
-        return _of_account(e.account)
+        return _by_part(e, e.account.by_part().get(REST, 0.0))
     shown, _ = shown_and_small(pieces(e), e.distance)
     said = [f"{p.words} {percent(p.value / e.distance)}" for p in shown if p.named and p.value > 0][:3]
     first = f"Above all {_listed(said)}" if said else f"No attribute makes up as much as {percent(LEAST)}"
@@ -23,16 +24,24 @@ def lead(e: ExplainedPair) -> str:
     return first + "".join(f"; {percent(p.value / e.distance)} {_LEFT[p.key]}" for p in left) + "."
 
 
-def _of_account(account: Account) -> str:
-    """The largest parts, each with the largest of what is known of it."""
-    by_part = sorted(account.by_part().items(), key=lambda found: -found[1])
-    said = []
-    for part, value in [found for found in by_part if found[1] >= ERROR * account.distance][:3]:
-        named = [row for row in account.rows if row.part == part and row.what and row.counts]
-        why = f" ({named[0].words})" if named else ""
-        said.append(f"the {part}{why} {percent(value / account.distance)}")
-    return f"Above all {_listed(said)}." if said else "No part is larger than the error of an account."
+def _by_part(e: ExplainedPair, rest: float) -> str:
+    """What counts most on the person, and how much is not the person: the larger comes first."""
+    on_person = [p for p in pieces(e) if p.certain and p.part != REST and p.value > 0]
+    largest = sorted(on_person, key=lambda p: -p.value)[:3]
+    said = _listed([f"{_on_person(p)} {percent(p.value / e.distance)}" for p in largest])
+    not_person = f"{percent(rest / e.distance)} is not the person but the rest of the picture"
+    if rest < ERROR * e.distance:
+        return f"Above all {said}." if said else "No part of the picture stands out."
+    if not said:
+        return f"{not_person}."
+    if rest > largest[0].value:
+        return f"{not_person}; then comes {said}."
+    return f"Above all {said}; {not_person}."
+
+
+def _on_person(p: Piece) -> str:
+    return p.words if p.named or p.words.startswith("the ") else f"the {p.words}"
 
 
 def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

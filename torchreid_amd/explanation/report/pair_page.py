@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from torchreid_amd.account.account import ERROR
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.bar import bar_of
-from torchreid_amd.explanation.report.layers import map_layer, region_layers
+from torchreid_amd.explanation.report.layers import layer
 from torchreid_amd.explanation.report.layout import MEANING
 from torchreid_amd.explanation.report.lead import lead
-from torchreid_amd.explanation.report.overlay import shared_scale
+from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
 from torchreid_amd.explanation.report.text import (
     distance_sentence,
     fraction,
     fraction_text,
     label_words,
+    made_by_words,
     metric_words,
     number,
     part_heading,
     percent,
     residual_sentence,
     short_names,
+    threshold_sentence,
 )
 
 TINY = 0.001  #: attributes that make up less are named together in the table
@@ -34,7 +37,10 @@ def pair_page(e: ExplainedPair) -> str:
 
     Photographs, maps and regions are inside it as data; names are escaped; every number can be copied.
     """
-    scale = shared_scale(e.attention) if len(e.schema) else None
+    scale = shared_scale(e.attention) if len(e.schema) else Scale(0.0, 1.0)
+    bar = bar_of(e)
+    regions = sorted({row["layer"] for row in bar["rows"] if row["layer"].startswith("region-")})
+    maps = [f"map-{k}" for k in range(len(e.schema))]
     short = short_names(e.names)
     return render(
         "pair.html",
@@ -49,14 +55,17 @@ def pair_page(e: ExplainedPair) -> str:
                 "name": e.names[s],
                 "short": short[s],
                 "picture": picture_uri(e.images[s]),
-                "maps": {f"map-{k}": map_layer(e, s, k, scale) for k in range(len(e.schema)) if scale},
-                "regions": region_layers(e, s),
+                "layers": {name: layer(e, s, name, scale) for name in [*regions, *maps]},
             }
             for s, letter in enumerate("AB")
         ],
-        bar=bar_of(e),
+        bar=bar,
+        error=f"{100 * ERROR:.0f}" if e.account is not None and e.distance else "",
+        threshold=threshold_sentence(e),
+        mark=e.threshold / e.distance * bar["distance"] if e.threshold and e.distance else 0.0,
+        made_by=made_by_words(e),
         scale=scale,
-        table=_table(e) if len(e.schema) else None,
+        table=_table(e),
         numbers=json.dumps(e.to_dict(), indent=1, ensure_ascii=False),
     )
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torchreid_amd.account.account import Row
-from torchreid_amd.attributes.parts import PARTS, REST
+from torchreid_amd.attributes.parts import CARRIED, PARTS, REST
+from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.text import label_words
 
+PART_LOOKS = {part: "rest" if part == REST else f"p{n}" for n, part in enumerate(PARTS)}
 LEAST = 0.01  #: of the distance: smaller pieces are shown together
 MOST = 8  #: attributes shown one by one
 
@@ -46,10 +48,54 @@ class Piece:
 def pieces(e: ExplainedPair) -> list[Piece]:
     """All pieces of an explained distance; their values add up to it.
 
-    Those of its account, where there is one; else the head's contributions and what they leave.
+    Those of its account, where there is one, by part of the picture; else the head's contributions.
     """
-    if e.account is not None:
-        return [_of_account(row) for row in e.account.rows]
+    return _by_head(e) if e.account is None else [_of_row(e.schema, row) for row in e.account.rows]
+
+
+def _left_over(row: Row) -> bool:
+    """Whether a row is what attributes leave of a part, and not all of it."""
+    return not row.what and row.words.startswith("the rest of")
+
+
+def part_name(part: str) -> str:
+    """A part of the picture in words."""
+    return "things carried" if part == CARRIED else part
+
+
+def _of_row(schema: AttributeSchema, row: Row) -> Piece:
+    place, named = PARTS.index(row.part), bool(row.what)
+    look = PART_LOOKS[row.part]
+    if _left_over(row) and look != "rest":
+        look += " other"
+    if row.what in schema.attributes:
+        name = schema.say(row.what)
+    else:
+        name = row.what or f"the rest of the {part_name(row.part)}".replace("rest of the rest", "rest")
+    return Piece(
+        key=f"{row.part}/{row.what}",
+        name=name,
+        words=_against(row.words),
+        value=row.contribution,
+        look=look,
+        named=named,
+        layer=f"region-{place}",
+        part=row.part,
+        certain=row.counts,
+    )
+
+
+def _against(words: str) -> str:
+    """ "purple upper body against red upper body" with the last words said once."""
+    a, between, b = words.partition(" against ")
+    one, other = a.split(), b.split()
+    same = 0
+    while same < min(len(one), len(other)) - 1 and one[-1 - same] == other[-1 - same]:
+        same += 1
+    return f"{' '.join(one[: len(one) - same])}{between}{b}" if same and between else words
+
+
+def _by_head(e: ExplainedPair) -> list[Piece]:
     found = []
     for k in e.order():
         said, value = e.schema.say(e.attributes[k]), float(e.contributions[k])
@@ -61,30 +107,6 @@ def pieces(e: ExplainedPair) -> list[Piece]:
     words = "not explained" if e.residual >= 0 else "counted too much"
     found.append(Piece("/residual", "what is not explained", words, e.residual, "rest", False))
     return found
-
-
-def _of_account(row: Row) -> Piece:
-    n = PARTS.index(row.part)
-    look = "rest" if row.part == REST else f"p{n}" if row.what else f"p{n} other"
-    name = row.what or f"the rest of: {row.part}"
-    key = f"{row.part}/{row.what}"
-    return Piece(
-        key,
-        name,
-        row.words,
-        row.contribution,
-        look,
-        bool(row.what),
-        region_name(row.part),
-        "",
-        row.part,
-        row.counts,
-    )
-
-
-def region_name(part: str) -> str:
-    """What the region of a part is called among the layers of a page."""
-    return f"region-{PARTS.index(part)}"
 
 
 def _known(e: ExplainedPair, k: int) -> str:

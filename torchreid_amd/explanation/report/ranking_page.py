@@ -9,12 +9,11 @@ from typing import Any
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.explanation.report.bar import bar_of
-from torchreid_amd.explanation.report.layers import map_layer, region_layers
-from torchreid_amd.explanation.report.lead import lead
+from torchreid_amd.explanation.report.layers import layer
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
-from torchreid_amd.explanation.report.pieces import pieces
-from torchreid_amd.explanation.report.text import match_words, metric_words
+from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name, pieces
+from torchreid_amd.explanation.report.text import made_by_words, match_words, metric_words
 
 PICTURE = 320  #: pixels along the longer side of a gallery photograph
 _KEY = {1: "attribute differs", 0: "attribute in common", -1: "not known whether it differs"}
@@ -28,17 +27,14 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
         top: how many things that decide a distance each card names and shows on the photographs.
     """
     cards = [_card(e, n, same, top) for n, (e, same) in enumerate(zip(r, r.matches, strict=True), 1)]
-    layers = [[row["layer"] for row in card["top"]] for card in cards]
-    shown = [[int(name.removeprefix("map-")) for name in names if "map-" in name] for names in layers]
-    maps = [m[ks] for e, ks in zip(r, shown, strict=True) if ks for m in e.attention]
-    scale = shared_scale(maps) if maps else Scale(0.0, 1.0)
+    shown = [sorted({row["layer"] for row in card["top"]}) for card in cards]
+    scale = _scale(r, shown)
     longest = max((e.distance for e in r), default=0.0) or 1.0
     on_query: dict[str, str] = {}
-    for e, ks, card in zip(r, shown, cards, strict=True):
+    for e, names, card in zip(r, shown, cards, strict=True):
         card["length"] = e.distance / longest
-        card["layers"] = {f"map-{k}": map_layer(e, 1, k, scale) for k in ks} | region_layers(e, 1)
-        on_query |= region_layers(e, 0)
-        on_query |= {f"map-{k}": map_layer(e, 0, k, scale) for k in ks if f"map-{k}" not in on_query}
+        card["layers"] = {name: layer(e, 1, name, scale) for name in names}
+        on_query |= {name: layer(e, 0, name, scale) for name in names if name not in on_query}
     return render(
         "ranking.html",
         ("page.js", "ranking.js"),
@@ -50,10 +46,19 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
         key=_key(r),
         query={"picture": picture_uri(r.query), "name": r.query_name, "file": _file(r.query_name, "query")},
         on_query=on_query,
-        scale=scale,
+        scale=scale if any(name.startswith("map-") for name in on_query) else None,
         compared=_compared(r),
+        made_by=made_by_words(r[0]) if len(r) else "",
+        threshold=next((e.threshold for e in r), None),
         numbers=json.dumps(r.to_dict(), indent=1, ensure_ascii=False),
     )
+
+
+def _scale(r: RankedGallery, shown: list[list[str]]) -> Scale:
+    """One scale for all maps that are shown."""
+    rows = [[int(n.removeprefix("map-")) for n in names if n.startswith("map-")] for names in shown]
+    maps = [m[ks] for e, ks in zip(r, rows, strict=True) if ks for m in e.attention]
+    return shared_scale(maps) if maps else Scale(0.0, 1.0)
 
 
 def _file(name: str, nothing: str = "") -> str:
@@ -62,6 +67,7 @@ def _file(name: str, nothing: str = "") -> str:
 
 def _card(e: ExplainedPair, rank: int, same: bool | None, top: int) -> dict[str, Any]:
     bar = bar_of(e, f"c{rank}-row")
+    found = [row for row in bar["rows"] if row["layer"] and row["certain"]]
     return {
         "rank": rank,
         "same": same,
@@ -71,8 +77,8 @@ def _card(e: ExplainedPair, rank: int, same: bool | None, top: int) -> dict[str,
         "name": e.names[1],
         "file": _file(e.names[1]),
         "bar": bar,
-        "top": [row for row in bar["rows"] if row["layer"]][:top],
-        "lead": lead(e),
+        "top": sorted(found, key=lambda row: -abs(row["value"]))[:top],
+        "within": None if e.threshold is None else e.distance < e.threshold,
     }
 
 
@@ -88,8 +94,15 @@ def _lead(r: RankedGallery) -> str:
 
 
 def _key(r: RankedGallery) -> list[dict[str, str]]:
+    if any(e.account is not None for e in r):
+        return [{"look": look, "words": part_name(part)} for part, look in PART_LOOKS.items()]
     present = sorted({int(v) for e in r for v in e.exclusive}, reverse=True)
-    return [] if present in ([], [-1]) else [{"look": f"k{v}", "words": _KEY[v]} for v in present]
+    if present in ([], [-1]):
+        return []
+    return [
+        *({"look": f"k{v}", "words": _KEY[v]} for v in present),
+        {"look": "rest", "words": "nothing with a name"},
+    ]
 
 
 def _compared(r: RankedGallery) -> dict[str, Any]:
@@ -97,6 +110,7 @@ def _compared(r: RankedGallery) -> dict[str, Any]:
     every = [pieces(e) for e in r]
     return {
         "words": {p.key: p.name for found in every for p in found},
+        "parts": {p.key: part_name(p.part) for found in every for p in found if p.part},
         "cards": [
             {"distance": e.distance, "file": _file(e.names[1]), "pieces": {p.key: p.value for p in found}}
             for e, found in zip(r, every, strict=True)

@@ -56,6 +56,20 @@ def distance_sentence(e: ExplainedPair) -> str:
     return f"{said}."
 
 
+def threshold_sentence(e: ExplainedPair) -> str:
+    """On which side of the threshold the pair lies; "" where there is none."""
+    if e.threshold is None:
+        return ""
+    side = "nearer: taken for one person" if e.distance < e.threshold else "not nearer: taken for two persons"
+    return f"The threshold is {number(e.threshold)}, and they are {side}."
+
+
+def made_by_words(e: ExplainedPair) -> str:
+    """Model, head, run and versions in one line; "" where nothing is known."""
+    labels = {"model": "model", "head": "head", "run": "run"}
+    return " · ".join(f"{labels.get(k, k)} {v}" for k, v in e.made_by.items())
+
+
 def residual_sentence(e: ExplainedPair) -> str:
     """What the attributes leave over, or count too much."""
     if e.remainder is not None:

@@ -21,13 +21,21 @@
     return made;
   }
 
+  const bySize = (x, y) => Math.abs(y.by) - Math.abs(x.by);
+
+  // rows that are comparable in any two: parts of the picture where pieces have one, else the pieces
   function differences(a, b) {
-    const keys = new Set([...Object.keys(a.pieces), ...Object.keys(b.pieces)]);
-    const rows = [...keys].map((key) => ({
-      words: data.words[key], by: (b.pieces[key] || 0) - (a.pieces[key] || 0), named: !key.startsWith('/'),
-    }));
-    rows.sort((x, y) => Math.abs(y.by) - Math.abs(x.by));
-    return rows;
+    const rows = new Map();
+    for (const key of new Set([...Object.keys(a.pieces), ...Object.keys(b.pieces)])) {
+      const part = data.parts[key];
+      const name = part || data.words[key];
+      if (!rows.has(name)) rows.set(name, { words: name, by: 0, named: !key.startsWith('/'), inside: [] });
+      const row = rows.get(name);
+      const by = (b.pieces[key] || 0) - (a.pieces[key] || 0);
+      row.by += by;
+      if (part && !key.endsWith('/')) row.inside.push({ words: data.words[key], by });
+    }
+    return [...rows.values()].sort(bySize);
   }
 
   function compare() {
@@ -59,7 +67,12 @@
       const zero = element('u');
       zero.style.left = '50%';
       track.append(zero, bar);
-      item.append(element('span', '', row.words), track, element('span', 'n', number(row.by)));
+      const words = element('span', '', row.words);
+      const inside = (row.inside || []).filter((one) => Math.abs(one.by) >= 0.1 * largest).sort(bySize);
+      if (inside.length) {
+        words.append(element('small', '', inside.map((one) => one.words + ' ' + number(one.by)).join(', ')));
+      }
+      item.append(words, track, element('span', 'n', number(row.by)));
       return item;
     }));
     for (const card of document.querySelectorAll('.card')) {
