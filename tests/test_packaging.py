@@ -18,7 +18,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "torchreid_amd"
 #: import name -> name on the registry, where they differ
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "axe_playwright_python": "axe-playwright-python",
+    "cv2": "opencv-python-headless",
+    "yaml": "pyyaml",
+}
 
 
 def settings() -> configparser.ConfigParser:

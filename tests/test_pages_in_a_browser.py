@@ -200,3 +200,14 @@ def test_everything_is_open_on_paper(visit: Open) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.is_visible(".head table") and not page.is_visible(".numbers")
     assert len(page.pdf()) > 10_000
+
+
+@pytest.mark.parametrize("width", list(WIDTHS))
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking])
+def test_axe_finds_nothing(visit: Open, make: Callable[[], Any], scheme: str, width: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python")
+    page = visit(make(), width, color_scheme=scheme, bypass_csp=True)  # axe is a script of its own
+    page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
