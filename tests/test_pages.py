@@ -326,3 +326,18 @@ def test_a_cell_of_a_notebook(make: Callable[..., Explanation]) -> None:
     r = toy_explainer().explain_ranking(noisy(0), [noisy(s) for s in range(1, 15)], topk=12)
     page = Page(r._repr_html_())
     assert len(page.all("img")) == 11 and "The nearest 10 of 14" in page.words
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("red upper body against blue upper body", "red against blue upper body"),
+     ("pink lower body, white lower body", "pink, white lower body"),
+     ("short lower body against long lower body", "short against long lower body"),
+     ("male against female", "male against female"), ("hat against hat", "hat against hat"),
+     ("pose, build, camera and background", "pose, build, camera and background")],
+)  # fmt: skip
+def test_last_words_are_said_once(words: str, said: str) -> None:
+    e = accounted_explanation()
+    rows = (dataclasses.replace(e.account.rows[0], words=words, contribution=10.0, share=1.0),)
+    (piece,) = pieces(dataclasses.replace(e, account=dataclasses.replace(e.account, rows=rows)))
+    assert piece.words == said

@@ -75,7 +75,7 @@ def _of_row(schema: AttributeSchema, row: Row) -> Piece:
     return Piece(
         key=f"{row.part}/{row.what}",
         name=name,
-        words=_against(row.words),
+        words=_said_once(row.words),
         value=row.contribution,
         look=look,
         named=named,
@@ -85,9 +85,9 @@ def _of_row(schema: AttributeSchema, row: Row) -> Piece:
     )
 
 
-def _against(words: str) -> str:
-    """ "purple upper body against red upper body" with the last words said once."""
-    a, between, b = words.partition(" against ")
+def _said_once(words: str) -> str:
+    """ "purple upper body against red upper body", or with a comma, with the last words said once."""
+    a, between, b = words.partition(" against " if " against " in words else ", ")
     one, other = a.split(), b.split()
     same = 0
     while same < min(len(one), len(other)) - 1 and one[-1 - same] == other[-1 - same]:
