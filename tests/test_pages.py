@@ -20,6 +20,7 @@ from toy_interpreter import noisy, plain, toy_explainer
 
 from torchreid_amd.attributes.parts import HEAD, PARTS
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.explanation.explanation import Explanation
 from torchreid_amd.explanation.report.bar import bar_of
 from torchreid_amd.explanation.report.layers import region_layer
@@ -260,6 +261,13 @@ def test_a_threshold_is_said_and_marked() -> None:
     (mark,) = check(far.to_html()).of_class("threshold")
     assert mark["style"] == f"left:{4 / 11:.2%}" and not check(near.to_html()).of_class("threshold")
     assert far.to_dict()["threshold"] == 4.0 and e.to_dict()["threshold"] is None
+    r = toy_explainer().explain_ranking(noisy(0), [noisy(1), noisy(2)])
+    between = (r[0].distance + r[1].distance) / 2
+    words = check(r.with_threshold(between).to_html()).words
+    assert words.count("within the threshold") == words.count("beyond the threshold") == 1
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="expected a distance, a positive number"):
+            e.with_threshold(wrong)
 
 
 def test_what_made_it_is_said() -> None:

@@ -20,7 +20,7 @@ from toy_interpreter import noisy, toy_explainer
 from torchreid_amd.explanation.report.text import number
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 if not CHROMIUM:
     pytest.skip("no Chromium: apt-get install chromium, or name one by CHROMIUM", allow_module_level=True)
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import json_text, save_text
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.privacy import (
@@ -23,6 +24,12 @@ from torchreid_amd.explanation.report.text import pair_summary, ranking_summary
 
 if TYPE_CHECKING:  # matplotlib takes longer to import than everything else here
     from matplotlib.figure import Figure
+
+
+def _positive(threshold: float) -> float:
+    if not 0 < threshold < float("inf"):
+        raise InputError(f"the threshold is {threshold}; expected a distance, a positive number")
+    return float(threshold)
 
 
 class Written(ABC):
@@ -147,8 +154,12 @@ class Explanation(ExplainedPair, Written):
         return pair_without_names(self)
 
     def with_threshold(self, threshold: float) -> Explanation:
-        """The same explanation, with a distance below which two photographs are taken for one person."""
-        return replace(self, threshold=threshold)
+        """The same explanation, with a distance below which two photographs are taken for one person.
+
+        Raises:
+            InputError: the threshold is no positive number.
+        """
+        return replace(self, threshold=_positive(threshold))
 
     def _repr_html_(self) -> str:
         return pair_cell(self)
@@ -192,8 +203,13 @@ class Ranking(RankedGallery, Written):
         return ranking_without_names(self)
 
     def with_threshold(self, threshold: float) -> Ranking:
-        """The same ranking, with a distance below which two photographs are taken for one person."""
-        return replace(self, explanations=tuple(replace(e, threshold=threshold) for e in self.explanations))
+        """The same ranking, with a distance below which two photographs are taken for one person.
+
+        Raises:
+            InputError: the threshold is no positive number.
+        """
+        limit = _positive(threshold)
+        return replace(self, explanations=tuple(replace(e, threshold=limit) for e in self.explanations))
 
     def _repr_html_(self) -> str:
         return ranking_cell(self)
