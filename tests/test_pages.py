@@ -223,7 +223,7 @@ def test_an_account_leads_its_page() -> None:
     )
     page = check(e.to_html())
     assert "Things carried" not in page.words and ">0 %" not in page.text
-    assert len(page.of_class("region")) == 2 * 4 and "off by 5 points on average" in page.words
+    assert len(page.of_class("region")) == 2 * 5 and "off by 5 points on average" in page.words
     upper = next(a for a in page.of_class("region") if a["id"] == "A-region-0")
     alpha = np.asarray(picture(upper["src"]).convert("LA"))[..., 1]
     assert (alpha[60:120, 50:110] == 0).all() and (alpha[150:] > 150).all()  # light above the middle alone
@@ -237,7 +237,7 @@ def test_a_page_without_attributes_shows_its_account() -> None:
         account=dataclasses.replace(e.account, rows=tuple(r for r in e.account.rows if not r.what)),
     )  # fmt: skip
     page = check(e.to_html())
-    assert not page.all("table") and len(page.of_class("region")) == 8 and "upper body" in page.words
+    assert not page.all("table") and len(page.of_class("region")) == 10 and "upper body" in page.words
 
 
 def test_accounts_in_a_ranking(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torchreid_amd.explanation.report.layout import MEANING
 from torchreid_amd.explanation.report.lead import lead
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
+from torchreid_amd.explanation.report.pieces import region_name
 from torchreid_amd.explanation.report.text import (
     distance_sentence,
     fraction,
@@ -39,7 +40,7 @@ def pair_page(e: ExplainedPair) -> str:
     """
     scale = shared_scale(e.attention) if len(e.schema) else Scale(0.0, 1.0)
     bar = bar_of(e)
-    regions = sorted({row["layer"] for row in bar["rows"] if row["layer"].startswith("region-")})
+    regions = [] if e.account is None else [region_name(part) for part in e.account.parts]
     maps = [f"map-{k}" for k in range(len(e.schema))]
     short = short_names(e.names)
     return render(

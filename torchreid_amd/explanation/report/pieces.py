@@ -58,13 +58,17 @@ def _left_over(row: Row) -> bool:
     return not row.what and row.words.startswith("the rest of")
 
 
+def region_name(part: str) -> str:
+    """What the region of a part is called among the layers of a page."""
+    return f"region-{PARTS.index(part)}"
+
+
 def part_name(part: str) -> str:
     """A part of the picture in words."""
     return "things carried" if part == CARRIED else part
 
 
 def _of_row(schema: AttributeSchema, row: Row) -> Piece:
-    place, named = PARTS.index(row.part), bool(row.what)
     look = PART_LOOKS[row.part]
     if _left_over(row) and look != "rest":
         look += " other"
@@ -78,8 +82,8 @@ def _of_row(schema: AttributeSchema, row: Row) -> Piece:
         words=_said_once(row.words),
         value=row.contribution,
         look=look,
-        named=named,
-        layer=f"region-{place}",
+        named=bool(row.what),
+        layer=region_name(row.part),
         part=row.part,
         certain=row.counts,
     )
