@@ -37,7 +37,7 @@ def boxes(tmp_path: Path) -> tuple[Path, Path]:
     write_images(folder, names)
     (folder / "Thumbs.db").write_bytes(b"no picture")
     splits = {"train": ("0002", "0007"), "test": ("0001", "0005", "0009")}
-    labels = {split: codes(market1501(), dict.fromkeys(pids, ())) for split, pids in splits.items()}
+    labels = {split: codes(market1501(), dict.fromkeys(pids, ("gender",))) for split, pids in splits.items()}
     return folder, write_mat(tmp_path / "market_attribute.mat", "market_attribute", labels)
 
 
