@@ -9,8 +9,8 @@ from torch import nn
 from torchreid_amd import fingerprint, load_weights
 from torchreid_amd.core import host
 from torchreid_amd.core.registry import list_targets
+from torchreid_amd.targets.classifier import is_named_classifier
 from torchreid_amd.targets.table import families
-from torchreid_amd.targets.weights import is_classifier
 
 QUICK = ("hacnn", "shufflenet", "squeezenet1_0", "resnet18", "osnet_ain_x1_0", "pcb_p4")
 FIRSTS = [family[0] for family in families()]
@@ -69,7 +69,7 @@ def test_written_by_torchreid_and_read_back(name, tmp_path, caplog):
             with torch.no_grad():
                 assert torch.equal(other(images), expected)
             assert bool(report.skipped) == (num_classes == 5)
-            assert all(is_classifier(k) for k in report.skipped)
+            assert all(is_named_classifier(k) for k in report.skipped)
             assert ("classifier of 3 identities skipped" in caplog.text) == (num_classes == 5)
     assert fingerprint(other) == fingerprint(rounded)
 
@@ -80,4 +80,4 @@ def test_classifiers_are_what_depends_on_the_number_of_identities(name):
         three, five = (host.build_model(name, num_classes=n).state_dict() for n in (3, 5))
     assert three.keys() == five.keys()
     for key in three:
-        assert is_classifier(key) == (three[key].shape != five[key].shape), key
+        assert is_named_classifier(key) == (three[key].shape != five[key].shape), key
