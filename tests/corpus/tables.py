@@ -138,3 +138,14 @@ def an_annotation_cut_short(world: World, folder: Path) -> Callable[[], object]:
 def an_annotation_of_something_else(world: World, folder: Path) -> Callable[[], object]:
     savemat(folder / "whole.mat", {"x": np.arange(4)})
     return annotation(folder, (folder / "whole.mat").read_bytes())
+
+
+@case(says="may be truncated")
+def an_annotation_whose_sizes_lie(world: World, folder: Path) -> Callable[[], object]:
+    """Found by fuzzing: scipy's reader ended the whole process."""
+    part = {"hat": np.array([1, 2, 2]), "image_index": np.array(["0001", "0002", "0007"], object)}
+    test = {"hat": np.array([1, 2]), "image_index": np.array(["0101", "0102"], object)}
+    savemat(folder / "whole.mat", {"market_attribute": {"train": part, "test": test}})
+    data = bytearray((folder / "whole.mat").read_bytes())
+    data[713:717] = b"\xff\xff\xff\xff"
+    return annotation(folder, bytes(data))

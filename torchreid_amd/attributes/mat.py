@@ -13,6 +13,9 @@ as such if the whole file agrees; any other code is refused.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,7 @@ def _struct(file: Path) -> Any:
     from scipy.io import loadmat  # 0.3 s, which every command would wait for
 
     try:
+        _check_survivable(str(file), file.stat().st_mtime_ns)
         variables = loadmat(str(file), squeeze_me=True, struct_as_record=False)
     except Exception as error:  # the reader answers damaged bytes with many kinds of error
         what, remedy = kind_of_file(file) or ("", "")
@@ -140,6 +144,18 @@ def _struct(file: Path) -> Any:
     raise InputError(
         f"{str(file)!r} holds {', '.join(names) or 'nothing'}; expected one struct with 'train' and 'test'"
     )
+
+
+@cache
+def _check_survivable(path: str, changed: int) -> None:
+    """Let another process read the file first: damaged sizes can end scipy's reader, process and all.
+
+    Raises:
+        ValueError: it was ended.
+    """
+    command = [sys.executable, "-c", "import sys, scipy.io; scipy.io.loadmat(sys.argv[1])", path]
+    if subprocess.run(command, capture_output=True).returncode < 0:  # by a signal; errors come up again here
+        raise ValueError("sizes in it are wrong")
 
 
 def _fields(struct: Any, split: str, file: Path) -> dict[str, Any]:
