@@ -121,3 +121,9 @@ def more_identities_than_memory(world: World, folder: Path) -> list[str]:
 @case(says="damaged: images of 0×32 pixels")
 def images_of_no_height(world: World, folder: Path) -> list[str]:
     return spoiled(world, folder, lambda r: r["input"].update(size=[0, 32]))
+
+
+@case(says="is damaged .TypeError")
+def scores_that_are_a_number(world: World, folder: Path) -> list[str]:
+    """Found by fuzzing: a traceback."""
+    return spoiled(world, folder, lambda r: r.update(scores=0.5))

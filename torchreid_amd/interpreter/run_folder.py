@@ -231,6 +231,7 @@ def load_run(
         mean, std = (tuple(float(v) for v in given[k]) for k in ("norm_mean", "norm_std"))
         options, expected = dict(parts["options"]), (str(target["fingerprint"]), str(parts["fingerprint"]))
         remembered = str(target["weights"])
+        config, scores, versions = (dict(record.get(k, {})) for k in ("config", "scores", "versions"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
@@ -275,9 +276,9 @@ def load_run(
         size=(height, width),
         norm_mean=mean,
         norm_std=std,
-        config=dict(record.get("config", {})),
-        scores=dict(record.get("scores", {})),
-        versions=dict(record.get("versions", {})),
+        config=config,
+        scores=scores,
+        versions=versions,
         command=str(record.get("command", "")),
     )
 
