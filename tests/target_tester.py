@@ -3,18 +3,25 @@
 import io
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from torchreid_amd import create_interpreter
+from torchreid_amd.account.accountant import account_values
+from torchreid_amd.account.swapping import players_of
+from torchreid_amd.attributes.parts import PARTS
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core import host
+from torchreid_amd.interpreter.decomposer import Decomposer
+from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets import Target
 from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.tail import principal
 
+EUCLIDEAN = get_distance("euclidean")
 THREE = AttributeSchema("three", ("a", "b", "c"))
 
 
@@ -195,6 +202,20 @@ class TargetTester:
         pair = interpreter.compare(out[[0, 1, 2]], out[[1, 2, 0]])
         assert (pair.residual.abs() <= 1e-5 * pair.distance).all()
         assert all(torch.equal(v, subject.held[k]) for k, v in subject.model.state_dict().items())
+
+    def test_values_of_swapped_parts_add_up_to_the_distance(self, subject):
+        size, seeded = subject.sizes[0], np.random.default_rng(0)
+        base = seeded.integers(0, 256, (2, *size, 3)) // 2 + seeded.integers(0, 128, (2, 1, 1, 3))
+        a, b = base.astype(np.uint8)
+        regions = np.zeros(size, np.int8)
+        for k in range(1, len(PARTS)):
+            regions[k * size[0] // len(PARTS) :] = k
+        decomposer = Decomposer(subject.interpreter, size)
+        whole = EUCLIDEAN.between(*decomposer.embed_pixels(np.stack([a, b])))
+        values = account_values(
+            decomposer.embed_pixels, EUCLIDEAN, (a, b), (regions, regions), players_of(PARTS[1:])
+        ).values
+        assert whole > 0 and abs(values.sum() - float(whole)) <= 1e-5 * float(whole)
 
     def test_save_and_reload(self, subject):
         memory = io.BytesIO()
