@@ -349,3 +349,35 @@ def test_last_words_are_said_once(words: str, said: str) -> None:
     rows = (dataclasses.replace(e.account.rows[0], words=words, contribution=10.0, share=1.0),)
     (piece,) = pieces(dataclasses.replace(e, account=dataclasses.replace(e.account, rows=rows)))
     assert piece.words == said
+
+
+def test_heads_of_a_ranking_are_blurred_the_querys_too() -> None:
+    fine = np.zeros((100, 40, 3), np.uint8)
+    fine[::2, ::2] = 255
+    r = toy_explainer().explain_ranking(Image.fromarray(fine), [Image.fromarray(fine[:, ::-1]), noisy(1)])
+    blurred = r.blur_heads()
+    assert [e.images[0] for e in blurred] != [e.images[0] for e in r]
+    for image in (blurred.query, *(e.images[0] for e in blurred)):
+        found = np.asarray(image).astype(int)
+        assert np.abs(found[2:20] - 255 / 4).max() < 16  # a quarter of the pixels is white
+        assert (found[-20:] == fine[-20:]).all()
+
+
+def test_every_photograph_has_its_own_regions() -> None:
+    e = accounted_explanation()
+    other = np.full_like(e.account.regions[0], PARTS.index(HEAD))
+    account = dataclasses.replace(e.account, regions=(e.account.regions[0], other))
+    page = check(dataclasses.replace(e, account=account).to_html())
+    heads = {a["id"][0]: picture(a["src"]).convert("LA") for a in page.of_class("region") if "-2" in a["id"]}
+    shaded = {side: (np.asarray(layer)[..., 1] > 150).mean() for side, layer in heads.items()}
+    assert shaded["A"] > 0.7 and shaded["B"] == 0  # all of B is head
+
+
+def test_the_nearer_one_is_within_the_threshold_and_what_takes_away_goes_back() -> None:
+    r = toy_explainer().explain_ranking(noisy(0), [noisy(1), noisy(2)])
+    words = check(r.with_threshold((r[0].distance + r[1].distance) / 2).to_html()).words
+    assert words.index("within the threshold") < words.index("beyond the threshold")
+    e = market_explanation(signed=True)
+    e = dataclasses.replace(e, contributions=np.r_[e.contributions[:-2], -1.0, -2.0])
+    down = [row["n"] for row in bar_of(e)["down"]]
+    assert len(down) > 1 and down == sorted(down, reverse=True)
