@@ -7,20 +7,18 @@ ICCV 2021.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
 from torchreid_amd.account.account import Account
 from torchreid_amd.account.accountant import Accountant
 from torchreid_amd.attributes.photograph_labels import PhotographLabels
-from torchreid_amd.attributes.schema import NONE, UNKNOWN, AttributeSchema, Labels, read_labels
+from torchreid_amd.attributes.schema import NONE, AttributeSchema, Labels
 from torchreid_amd.core import host
 from torchreid_amd.core.devices import usable_device
 from torchreid_amd.core.errors import InputError
@@ -35,7 +33,15 @@ from torchreid_amd.core.images import (
 )
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.origin import made_by
-from torchreid_amd.explanation.ranking import same_person
+from torchreid_amd.explanation.photographs import (
+    GivenLabels,
+    LabelsByPath,
+    labels_of,
+    pair_labels,
+    pair_of,
+    read_once,
+    same_persons,
+)
 from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
@@ -48,16 +54,6 @@ from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.weights import load_weights
 
 __all__ = ["Explainer", "Explanation", "Ranking"]
-
-GivenLabels = Sequence[int] | Mapping[str, int] | NDArray[Any] | Tensor | None
-
-
-class LabelsByPath(Protocol):
-    """Anything that knows the labels of image files, e.g. ``amd.attributes.label_source(…)``."""
-
-    def labels(self, impaths: Sequence[str], /) -> NDArray[Any]:
-        """Labels (N, M) of N paths, unknown rows all −1."""
-        ...
 
 
 class Explainer:
@@ -239,7 +235,7 @@ class Explainer:
         names = tuple(image_name(p) or f"gallery {n}" for n, p in enumerate(photographs, 1))
         query_name = image_name(query) or "query"
         if same is None:
-            same = self._same(query_name, names)
+            same = same_persons(query_name, names, self.labels)
         elif len(same) != len(photographs):
             raise InputError(f"same has {len(same)} values for {len(photographs)} gallery photographs")
 
@@ -272,7 +268,7 @@ class Explainer:
         names: Sequence[tuple[str, str]] | None = None,
     ) -> Iterator[Explanation]:
         done = 0
-        while batch := [_four(pair) for pair in islice(pairs, batch_size)]:
+        while batch := [pair_of(pair) for pair in islice(pairs, batch_size)]:
             called = [
                 names[done + n] if names else (image_name(a) or "A", image_name(b) or "B")
                 for n, (a, b, _, _) in enumerate(batch)
@@ -284,22 +280,15 @@ class Explainer:
         self, batch: list[tuple[Any, Any, Any, Any]], names: Sequence[tuple[str, str]], batch_size: int
     ) -> list[Explanation]:
         sources = [s for a, b, _, _ in batch for s in (a, b)]
-        position: dict[Any, int] = {}  # a photograph that comes up twice is read and computed once
-        pixels: dict[Any, int] = {}  # and so are equal pixels of two files, which rounding cannot tell apart
-        images: list[Image.Image] = []
-        called: list[str] = []
-        for source, name in zip(sources, (n for pair in names for n in pair), strict=True):
-            if _identity(source) not in position:
-                image = read_image(source)
-                row = pixels.setdefault((image.size, image.tobytes()), len(images))
-                position[_identity(source)] = row
-                if row == len(images):
-                    images.append(image)
-                    called.append(name)
-        rows = [position[_identity(s)] for s in sources]
+        images, called, rows = read_once(sources, [name for pair in names for name in pair])
         differ = [float(a != b) for a, b in zip(rows[0::2], rows[1::2], strict=True)]
         labels = [
-            _pair_labels(self._labels(a, la), self._labels(b, lb), len(self.schema)) for a, b, la, lb in batch
+            pair_labels(
+                labels_of(a, la, self.labels, self.schema),
+                labels_of(b, lb, self.labels, self.schema),
+                len(self.schema),
+            )
+            for a, b, la, lb in batch
         ]
         whole = self._decomposer.decompose(self._decomposer.read(images), called, batch_size)
         pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
@@ -365,49 +354,6 @@ class Explainer:
             embeddings = self._decomposer.embed(self._decomposer.read(photographs), called, batch_size)
             found.append(between(wanted, embeddings).float().cpu())
         return torch.cat(found)
-
-    def _same(self, query: str, gallery: Sequence[str]) -> list[bool | None]:
-        """Who is the query's person: by the run's data sets, and by file names where those tell."""
-        persons = getattr(self.labels, "persons", None)
-        if persons is None:
-            return [same_person(query, name) for name in gallery]
-        asked, *found = persons([query, *gallery])
-        by_name = getattr(self.labels, "names_tell", True)
-        return [
-            person == asked
-            if asked and person and person[:2] == asked[:2]
-            else same_person(query, name)
-            if by_name
-            else None
-            for person, name in zip(found, gallery, strict=True)
-        ]
-
-    def _labels(self, source: ImageLike, given: GivenLabels) -> Labels | None:
-        if given is None and self.labels is not None and isinstance(source, str | os.PathLike):
-            given = np.asarray(self.labels.labels([str(source)]))[0]
-        if isinstance(given, Tensor):
-            given = given.cpu().numpy()
-        return read_labels(given, self.schema)
-
-
-def _four(pair: Any) -> tuple[Any, Any, Any, Any]:
-    items = tuple(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else ()
-    if len(items) == 2:
-        return (*items, None, None)
-    if len(items) == 4:
-        return items
-    raise InputError(f"{pair!r} is no pair; give (a, b) or (a, b, labels_a, labels_b)")
-
-
-def _identity(source: ImageLike) -> Any:
-    return str(source) if isinstance(source, str | os.PathLike) else id(source)
-
-
-def _pair_labels(a: Labels | None, b: Labels | None, count: int) -> tuple[Labels, Labels] | None:
-    if all(side is None or (side == UNKNOWN).all() for side in (a, b)):
-        return None
-    unknown = np.full(count, UNKNOWN, dtype=np.int8)
-    return (unknown if a is None else a, unknown if b is None else b)
 
 
 def _check_batch(batch_size: int) -> None:

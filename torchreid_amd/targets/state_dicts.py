@@ -37,6 +37,16 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         InputError: as :func:`read_checkpoint`, or the file holds no weights, none under that key, or
             several sets of them under unusual names.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from pathlib import Path
+        >>> import torchreid_amd as amd
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "model.pth.tar-1"
+        ...     torch.save({"state_dict": {"module.fc.bias": torch.zeros(2)}, "epoch": 1}, path)
+        ...     amd.read_state_dict(path)
+        {'fc.bias': tensor([0., 0.])}
     """
     return choose_weights(path)[0]
 
