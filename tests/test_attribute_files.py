@@ -1,4 +1,4 @@
-"""Reading .mat, CSV, JSON, HDF5 and schema files, good ones and bad ones."""
+"""Reading .mat, CSV, JSON and HDF5 files, good ones and bad ones."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from annotated_folders import codes, write_mat
 from torchreid_amd.attributes import (
     AttributeSchema,
     LabelSource,
-    label_source,
     read_mat,
-    read_schema,
     read_table,
 )
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
@@ -358,63 +356,3 @@ def test_bad_hdf5(tmp_path: Path) -> None:
     assert "cannot be read as HDF5" in refused(path)
     path.write_bytes(b"")
     assert "cannot be read as HDF5" in refused(path)
-
-
-# -- schema files ------------------------------------------------------------------------------
-
-YAML = """
-groups:
-  upper-body colour: [red, blue]
-words:
-  red: [red upper body, upper body not red]
-  hat: wears a hat
-"""
-
-
-@pytest.mark.parametrize("name", ["meaning.yaml", "meaning.yml", "meaning.json"])
-def test_schema_file_gives_groups_and_words(tmp_path: Path, name: str) -> None:
-    (tmp_path / "mine.csv").write_text("pid,hat,red,blue\n2,1,1,0\n")
-    (tmp_path / name).write_text(
-        '{"groups": {"upper-body colour": ["red", "blue"]}, "words": {"hat": "wears a hat", '
-        '"red": ["red upper body", "upper body not red"]}}'
-        if name.endswith("json")
-        else YAML
-    )
-    schema = read_table(tmp_path / "mine.csv", tmp_path / name).schema
-    assert (schema.name, schema.attributes) == ("meaning", ("hat", "red", "blue"))
-    assert schema.group_indices() == [[1, 2]]
-    assert (schema.say("red"), schema.say("red", False)) == ("red upper body", "upper body not red")
-    assert schema.say("hat", False) == "not wears a hat"
-    assert label_source("viper", tmp_path, tmp_path / "mine.csv", tmp_path / name).schema == schema
-
-
-def test_schema_file_gives_the_order(tmp_path: Path) -> None:
-    (tmp_path / "mine.csv").write_text("pid,hat,red\n2,1,0\n")
-    (tmp_path / "s.json").write_text('{"name": "campus", "attributes": ["red", "skirt", "hat"]}')
-    table = read_table(tmp_path / "mine.csv", tmp_path / "s.json")
-    assert table.schema.name == "campus" and table.matrix.tolist() == [[0, -1, 1]]
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ('{"attributes": ["hat"]', "cannot be read"),
-        ("[1, 2]", "expected entries among name, attributes, groups, words"),
-        ('{"attribute": ["hat"]}', "found attribute; expected entries among"),
-        ("{}", "no attributes"),
-        ('{"attributes": ["hat"], "groups": {"c": ["rde"]}}', "unknown attribute of 's' 'rde'"),
-    ],
-)
-def test_bad_schema_file(tmp_path: Path, text: str, says: str) -> None:
-    path = tmp_path / "s.json"
-    path.write_text(text)
-    assert says in refused(path, reader=read_schema)
-
-
-def test_schema_that_is_neither_file_nor_set(tmp_path: Path) -> None:
-    (tmp_path / "mine.csv").write_text("pid,hat\n2,1\n")
-    refused(tmp_path / "gone.yaml", reader=read_schema)
-    (tmp_path / "bad.yaml").write_text("a: [1, 2\nb: }")
-    refused(tmp_path / "bad.yaml", reader=read_schema)
-    with pytest.raises(InputError, match="unknown attribute set 'markt1501'; did you mean 'market1501'"):
-        read_table(tmp_path / "mine.csv", "markt1501")
