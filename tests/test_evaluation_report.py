@@ -16,6 +16,8 @@ from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation import evaluate_decomposition
+from torchreid_amd.evaluation.counterfactual.account_pairs import PairAccount
+from torchreid_amd.evaluation.counterfactual.account_record import account_record
 from torchreid_amd.evaluation.counterfactual.record import counterfactual_record, effect_pairs
 from torchreid_amd.evaluation.data.ground_truth import truth_of
 from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
@@ -236,6 +238,41 @@ def test_runs_stand_side_by_side(perfect: dict[str, Any], random: dict[str, Any]
     assert cells["Spearman with the drop, within a pair"][2].count("<br>") == 2
     alone = compare_runs([a]).splitlines()
     assert alone[0].startswith("| toy | `amd` |") and "| other | `amd` |" in "\n".join(alone)
+
+
+def test_accounts_stand_side_by_side(perfect: dict[str, Any], tmp_path: Path):
+    """The least total variation is the strongest; what depends on the run is in no other column."""
+    colour, head, rest = ("upper body", "up"), ("head", ""), ("rest of the picture", "")
+    true = {colour: 0.5, head: 0.1, rest: 0.4}
+    given = {
+        "account": true | {colour: 0.4, rest: 0.5},  # 0.1 apart
+        "contributions": {colour: 0.1, head: 0.0, rest: 0.9},  # 0.5 apart
+        "without an interpreter": {("upper body", ""): 0.3, head: 0.3, rest: 0.4},  # 0.2 apart
+        "area": {("upper body", ""): 0.1, head: 0.1, rest: 0.8},  # 0.4 apart
+    }
+    account = account_record([PairAccount(n, true, given) for n in (1, 2)], market1501())
+    a = write_run(tmp_path / "a", "amd", {"toy": perfect | {"account": account}})
+    b = write_run(tmp_path / "b", "additive", {"toy": perfect | {"account": account}})
+    lines = compare_runs([a, b]).splitlines()
+    cells = {line.split(" | ")[0][2:]: line[:-2].split(" | ")[1:] for line in lines}
+    assert cells["TV in five parts (0 is right)"] == [
+        *["0.10 [0.10, 0.10]"] * 2,
+        "mean true account 0.00 [0.00, 0.00]<br>without an interpreter 0.20 [0.20, 0.20]"
+        "<br>area of the region 0.40 [0.40, 0.40]",
+        "0.50",  # 0.2 each: .3 and .2 too little, .2, .1 and .2 too much
+    ]
+    assert cells["TV in five parts, contributions alone"][:2] == ["0.50 [0.50, 0.50]"] * 2
+    assert cells["TV in five parts, labels known"][:2] == ["–", "–"]
+    assert cells["Spearman in five parts, within a pair"][2].startswith("mean true account 1.00")
+    assert cells["of it, made up by attributes, %"][0].startswith("40.0 [")
+    assert cells["of it, made up by attributes, %"][2].startswith("true 50.0 [")
+    questions = [line for line in lines if "would happen?" in line]
+    assert [line.split("?")[1].split("**")[0] for line in questions] == [
+        " The whole distance",
+        " One change alone",
+    ]
+    write_run(tmp_path / "c", "attrimeter", {"toy": perfect})
+    assert "whole distance" not in compare_runs([a, tmp_path / "c"])
 
 
 def test_runs_that_cannot_be_compared(perfect: dict[str, Any], random: dict[str, Any], tmp_path: Path):

@@ -14,6 +14,8 @@ from torchreid_amd.evaluation.report.tables import cell
 from torchreid_amd.interpreter.run_folder import read_run
 
 _AVERAGE = "average map"  #: depends on the interpreter, so it stands in its column
+_ACCOUNT, _LABELLED, _CONTRIBUTIONS = "account", "account, labels known", "contributions"  #: depend on it too
+_EQUAL = "every entry the same"
 BESIDE = 3  #: baselines that stand beside a score, the strongest first
 NONE = "–"
 
@@ -69,7 +71,7 @@ def scores_markdown(title: str, names: Sequence[str], records: Sequence[Record])
         records: what ``scores.json`` holds of each for this data set. Baselines and chance do not
             depend on the interpreter and are taken from the first.
     """
-    parts = (_adds_up, _named, _placed, _effects, _removal, _sane)
+    parts = (_adds_up, _named, _placed, _accounts, _effects, _removal, _sane)
     head = [title, *(f"`{name}`" for name in names), "without an interpreter", "chance"]
     lines = [head, ["--"] * len(head)]
     for part in parts:
@@ -139,13 +141,45 @@ def _placed(records: Sequence[Record]) -> tuple[str, list[Row]]:
     return "Does it look at the right place?", rows
 
 
+def _accounts(records: Sequence[Record]) -> tuple[str, list[Row]]:
+    if not all(record.get("account") for record in records):
+        return "", []
+    each = [record["account"] for record in records]
+    parts, seven, fine = ([account[name] for account in each] for name in ("parts", "seven", "fine"))
+    by_part, by_seven = [part["rows"] for part in parts], [part["rows"] for part in seven]
+    rows = [
+        _accounted("TV in five parts (0 is right)", by_part, "tv", 2),
+        _accounted("Spearman in five parts, within a pair", by_part, "spearman", 2),
+        _accounted("largest part right, %", by_part, "largest", 1),
+        _accounted("TV in seven entries", by_seven, "tv", 2),
+        ("TV by attribute", [*_way(fine, _ACCOUNT, "tv", 2), NONE, NONE]),
+        ("TV in five parts, labels known", [*_way(by_part, _LABELLED, "tv", 2), NONE, NONE]),
+        ("TV in five parts, contributions alone", [*_way(by_part, _CONTRIBUTIONS, "tv", 2), NONE, NONE]),
+    ]
+    named, true = _way(fine, _ACCOUNT, "attributes"), cell(*_found(fine[0][_ACCOUNT], "attributes_true"))
+    rows.append(("of it, made up by attributes, %", [*named, f"true {true}", NONE]))
+    return "Does it say what would happen? The whole distance", rows
+
+
+def _accounted(words: str, each: Sequence[Record], score: str, digits: int) -> Row:
+    """One score of accounts, and the strongest of the others; equal shares are chance."""
+    own = (_ACCOUNT, _LABELLED, _CONTRIBUTIONS, _EQUAL)
+    others = {name: _found(row, score) for name, row in each[0].items() if name not in own}
+    chance = cell(each[0][_EQUAL]["values"][score], None, digits)
+    return words, [*_way(each, _ACCOUNT, score, digits), _beside(others, digits, low=score == "tv"), chance]
+
+
+def _way(each: Sequence[Record], way: str, score: str, digits: int = 1) -> list[str]:
+    return [cell(*_found(rows[way], score), digits) if way in rows else NONE for rows in each]
+
+
 def _effects(records: Sequence[Record]) -> tuple[str, list[Row]]:
     if not all(record.get("effect") for record in records):
         return "", []
     each = [record["effect"]["rows"] for record in records]
     values = each[0]["interpreter"]["values"]
     slopes = [cell(*_found(rows["interpreter"], "slope"), 2) for rows in each]
-    return "Does it say what would happen?", [
+    return "Does it say what would happen? One change alone", [
         _row("Spearman with the drop, within a pair", each, "spearman", "0.00", 2),
         _row("largest one right, %", each, "largest", cell(values["largest_chance"])),
         _row("sign right, %", each, "signs", cell(values.get("signs_chance"))),
@@ -201,7 +235,7 @@ def _sane(records: Sequence[Record]) -> tuple[str, list[Row]]:
     return "Is it sane?", [*rows, (noise, [*moved, NONE, NONE])]
 
 
-def _beside(found: Mapping[str, Found], digits: int = 1) -> str:
+def _beside(found: Mapping[str, Found], digits: int = 1, low: bool = False) -> str:
     known = {name: value for name, value in found.items() if value[0] is not None}
-    best = sorted(known, key=lambda name: -(known[name][0] or 0))[:BESIDE]
+    best = sorted(known, key=lambda name: known[name][0] or 0, reverse=not low)[:BESIDE]
     return "<br>".join(f"{TITLES.get(name, name)} {cell(*known[name], digits)}" for name in best) or NONE
