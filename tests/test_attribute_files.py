@@ -139,6 +139,8 @@ def test_bad_mat(tmp_path: Path) -> None:
     path = tmp_path / "market_attribute.mat"
     assert "not a file" in refused(path, market1501(), "train", reader=read_mat)
     path.write_text("<html>404</html>" * 40)
+    assert "is a web page" in refused(path, market1501(), "train", reader=read_mat)
+    path.write_bytes(bytes(range(256)) * 4)
     assert "cannot be read as a MATLAB file" in refused(path, market1501(), "train", reader=read_mat)
     scipy.io.savemat(path, {"a": np.arange(3), "b": 1})
     assert "holds a, b; expected one struct" in refused(path, market1501(), "train", reader=read_mat)
