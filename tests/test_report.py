@@ -14,9 +14,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from toy_interpreter import noisy, plain, toy_explainer
 
+from torchreid_amd.account.account import Account, Row
+from torchreid_amd.attributes.parts import HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.explanation.explanation import Explanation
+from torchreid_amd.explanation.report.account_figure import parts_picture
 from torchreid_amd.explanation.report.layout import COLOURS, FRAMES, shorten, text_width, wrap
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale, thumbnail, tint
 from torchreid_amd.explanation.report.page import picture_uri
@@ -123,6 +126,77 @@ def test_figures_for_few_and_many_attributes(count: int, tmp_path: Path) -> None
     _check_layout(e.plot(tmp_path / "n.png"))
     assert Image.open(tmp_path / "n.png").width > 800
     assert "Cosine distance 1.00." in e.to_html()
+
+
+def _account(distance: float, *values: tuple[str, str, float, str]) -> Account:
+    rows = tuple(
+        Row(part, what, value, value / distance, (), words or part) for part, what, value, words in values
+    )
+    regions = np.full((8, 4), PARTS.index(REST), np.int8)
+    regions[1:4, 1:3] = PARTS.index(UPPER)
+    return Account(distance, "euclidean", rows, (regions, regions))
+
+
+def test_a_pair_figure_leads_with_the_whole_distance() -> None:
+    account = _account(
+        10.0,
+        (UPPER, "upper-body colour", 6.0, "red upper body against blue upper body"),
+        (UPPER, "", 2.0, "the rest of the upper body"),
+        (HEAD, "", -1.0, ""),
+        (LOWER, "", 0.2, ""),  # within the error
+        (REST, "", 2.8, "pose, build, camera and background"),
+    )
+    figure = dataclasses.replace(market_explanation(), account=account).plot(top=2)
+    _check_layout(figure)
+    (bar,) = _axes(figure, "account")
+    # what adds is 11: the head takes 1 away and is named below the bar
+    assert [p.get_width() for p in bar.patches] == pytest.approx([6 / 11, 2 / 11, 0.2 / 11, 2.8 / 11])
+    assert [t.get_text() for t in bar.texts if t.get_text()] == [
+        "red against blue upper body 60 %",
+        "the rest 20 %",
+        "pose, build, camera and background 28 %",
+    ]
+    shown = [t.get_text() for t in figure.texts]
+    assert {"upper body 80 %", "head −10 %", "lower body 2.0 %", "rest of the picture 28 %"} <= set(shown)
+    (note,) = (t for t in shown if t.startswith("by swapping"))
+    assert "within the error of 5.0 %" in note and "brings them nearer: head −10 %" in note
+    assert len(_axes(figure, "parts")) == 2 and len(_axes(figure, "map A")) == 2
+
+
+@pytest.mark.parametrize("sizes", [((64, 128), (64, 128)), ((300, 100), (40, 100))])
+def test_a_figure_of_a_model_alone_is_filled(sizes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    account = _account(10.0, (UPPER, "", 6.0, ""), (LOWER, "", 0.3, ""), (REST, "", 3.7, "pose and build"))
+    none, maps = np.zeros(0), np.zeros((0, 1, 1), np.float32)
+    images = (noisy(1, sizes[0]), noisy(2, sizes[1]))
+    e = Explanation(
+        10.0, "euclidean", none, none, 0.0, AttributeSchema("none", ()), (maps, maps), images,
+        ("folder/" * 30 + "a.jpg", "b.jpg"), account=account,
+    )  # fmt: skip
+    figure = e.plot()
+    _check_layout(figure)
+    rows = _axes(figure, "part")[-3:]
+    assert [row.patches[0].get_width() for row in rows] == [6.0, 3.7, 0.3]  # the largest first
+    shown = [t.get_text() for t in figure.texts]
+    assert {"60 %", "37 %", "3.0 %", "within the error", "pose and build"} <= set(shown)
+    for side in "AB":
+        (photograph,), (parts,) = _axes(figure, f"photograph {side}"), _axes(figure, f"parts {side}")
+        assert photograph.get_window_extent().size == pytest.approx(parts.get_window_extent().size)
+    right = max(axes.get_window_extent().x1 for axes in figure.axes)
+    assert right > 0.95 * figure.bbox.x1
+    same = dataclasses.replace(e, distance=0.0).plot()
+    _check_layout(same)
+    assert {axes.get_label() for axes in same.axes} == {"photograph A", "photograph B"}
+    assert any("nothing to explain" in t.get_text() for t in same.texts)
+
+
+def test_parts_of_a_photograph_have_their_colours_and_the_rest_stays_grey() -> None:
+    regions = np.full((4, 4), PARTS.index(REST), np.int8)
+    regions[:, 2:] = PARTS.index(UPPER)  # #2c66ab
+    seen = np.asarray(parts_picture(Image.new("RGB", (8, 8), (100, 100, 100)), regions))
+    grey = 124  # 40 + 100 · 215 / 255, rounded down
+    assert seen[0, 0].tolist() == [grey] * 3
+    assert seen[0, 7].tolist() == [84, 113, 148]  # half of (124, 124, 124) and half of (44, 102, 171)
+    assert (seen[:, 3] == 255).all() and not (seen[:, [2, 4]] == 255).any()  # the line between them
 
 
 def test_figures_leave_no_global_state(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from torchreid_amd.explanation.pair import ExplainedPair
-from torchreid_amd.explanation.report.account_figure import HEIGHT, draw_account
+from torchreid_amd.explanation.report.account_figure import (
+    BAR,
+    KEY,
+    NOTE,
+    draw_account,
+    parts_picture,
+)
 from torchreid_amd.explanation.report.layout import (
     COLOURS,
     FAINT,
@@ -24,6 +30,7 @@ from torchreid_amd.explanation.report.layout import (
     widest_aspect,
     wrap,
 )
+from torchreid_amd.explanation.report.model_figure import draw_model_alone
 from torchreid_amd.explanation.report.overlay import Scale, muted, shared_scale, thumbnail, tint
 from torchreid_amd.explanation.report.text import (
     distance_sentence,
@@ -40,6 +47,7 @@ MARGIN, GAP = 0.35, 0.09  # inches
 HEADER, HEADS, CAPTION, FOOTER, SHARES = 1.05, 0.62, 0.22, 1.05, 0.5
 BOLD = 1.14  # how much wider bold text is
 PANEL = 2.5  # height of a photograph
+BARS = 2.6  # width of the contributions
 PIXELS = 480  # enough pixels for a panel
 
 
@@ -49,7 +57,8 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     Left: photographs A and B, and the attention maps of the attributes with the largest shares,
     all on one colour scale. Right: the contributions of all M attributes, sorted, with a line
     where an even split would put them; coloured by exclusive and common where labels are known. Above
-    both the account of the whole distance as one bar, where there is one.
+    both the account of the whole distance as one bar, where there is one; its parts stand beside the
+    photographs. A model alone, without attributes, has a figure of its own.
 
     Args:
         e: the explanation.
@@ -58,28 +67,28 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     Returns:
         A figure that belongs to no global state.
     """
+    if not len(e.schema):
+        return draw_model_alone(e)
     shown = e.order()[: max(0, top)]
+    account = e.account if e.distance else None
     thumbs = [thumbnail(i, PIXELS, PIXELS) for i in e.images]
     column = PANEL * widest_aspect(thumbs)
-    left_width = (len(shown) + 1) * (column + GAP) + 0.25
+    pictures = 1 if account is None else 2  # before the maps
+    left_width = (len(shown) + pictures) * (column + GAP) + 0.25
     names = [shorten(e.schema.say(a), 8.5, 2.4) for a in e.attributes]
     name_width = max((text_width(n, 8.5) for n in names), default=0.0) + 0.12
     block_height = HEADS + 2 * (PANEL + CAPTION) + 0.1
     bars_height = max(min(block_height, 0.36 * len(e.schema) + 0.2), 0.2 * len(e.schema))
     bars_left = MARGIN + left_width + 0.25 + name_width
-    account = e.account if e.distance else None
-    header = HEADER + (HEIGHT if account is not None else 0)
-    width = max(bars_left + 3.0 + SHARES + MARGIN, 9.0) if names else 9.0
+    header = HEADER + (0 if account is None else BAR + KEY + NOTE + 0.23)
+    width = max(bars_left + BARS + SHARES + MARGIN, 9.0)
     sheet = Sheet(width, header + max(block_height, bars_height) + FOOTER)
 
     sheet.text(MARGIN, 0.3, "What the distance of A and B is made of", 15, weight="bold")
-    rest = residual_sentence(e) if names else ""
-    sheet.text(MARGIN, 0.66, f"{distance_sentence(e)} {rest}".strip(), 10, color=FAINT)
+    sheet.text(MARGIN, 0.66, f"{distance_sentence(e)} {residual_sentence(e)}", 10, color=FAINT)
     if account is not None:
-        draw_account(sheet, account, MARGIN, HEADER, sheet.width - 2 * MARGIN)
+        draw_account(sheet, e, MARGIN, HEADER, sheet.width - 2 * MARGIN)
     _photographs(sheet, e, shown, thumbs, column, header)
-    if not names:  # a model alone: its account says everything
-        return sheet.figure
     bars_width = sheet.width - bars_left - MARGIN - SHARES
     axes = sheet.axes(bars_left, header, bars_width, bars_height, label="bars")
     _bars(axes, e, names, bars_width)
@@ -92,6 +101,11 @@ def _photographs(
 ) -> None:
     top = header + HEADS
     first = MARGIN + 0.25
+    account = e.account if e.distance else None
+    second = first + column + GAP
+    maps_left = first if account is None else second
+    if account is not None:
+        sheet.text(second + column / 2, top - 0.08, "parts", 8.5, ha="center", va="bottom", weight="bold")
     maps = {
         (side, k): e.map(side, e.attributes[k], (thumbs[side].height, thumbs[side].width))
         for side in (0, 1)
@@ -99,7 +113,7 @@ def _photographs(
     }
     scale = shared_scale(maps.values()) if maps else Scale(0, 1)
     for n, k in enumerate(shown, 1):
-        left = first + n * (column + GAP)
+        left = maps_left + n * (column + GAP)
         lines = wrap(e.schema.say(e.attributes[k]), 8.5, column / BOLD)
         sheet.text(
             left + column / 2,
@@ -119,9 +133,12 @@ def _photographs(
             name = shorten(short_names(e.names)[side], 8, PANEL - 0.35, keep_end=True)
             sheet.text(MARGIN, row + PANEL, name, 8, rotation=90, va="bottom", color=FAINT)
         sheet.photograph(first, row, column, PANEL, image).set_label(f"photograph {'AB'[side]}")
+        if account is not None:
+            parts = parts_picture(image, account.regions[side])
+            sheet.photograph(second, row, column, PANEL, parts).set_label(f"parts {'AB'[side]}")
         grey = muted(image)
         for n, k in enumerate(shown, 1):
-            left = first + n * (column + GAP)
+            left = maps_left + n * (column + GAP)
             axes = sheet.photograph(left, row, column, PANEL, grey)
             axes.imshow(np.asarray(tint(maps[side, k], scale)), aspect="auto", interpolation="bilinear")
             axes.set_label(f"map {'AB'[side]} {e.attributes[k]}")
@@ -131,7 +148,7 @@ def _photographs(
                 sheet.text(left + column / 2, row + PANEL + 0.04, words, 7.5, ha="center", color=FAINT)
     if shown:
         width = min(len(shown) * (column + GAP) - GAP, 3.0)
-        _scale_bar(sheet, scale, first + column + GAP, top + 2 * (PANEL + CAPTION) + 0.16, width)
+        _scale_bar(sheet, scale, maps_left + column + GAP, top + 2 * (PANEL + CAPTION) + 0.16, width)
 
 
 def _scale_bar(sheet: Sheet, scale: Scale, left: float, top: float, width: float) -> None:
@@ -144,7 +161,8 @@ def _scale_bar(sheet: Sheet, scale: Scale, left: float, top: float, width: float
     axes.imshow(np.asarray(colours), extent=(low, high, 0, 1), aspect="auto")
     axes.set_yticks([])
     ticks = [scale.low] if flat else list(np.linspace(low, high, 3))
-    axes.set_xticks(ticks, [number(t) for t in ticks])
+    tiny = 1e-3 * (high - low)
+    axes.set_xticks(ticks, [number(0 if abs(t) < tiny else t) for t in ticks])
     axes.tick_params(labelsize=7.5, colors=FAINT, length=2.5)
     axes.spines[:].set(linewidth=0.5, color=FAINT)
     axes.set_xlabel("attention, one scale for all overlays", fontsize=8, color=FAINT, labelpad=2)
