@@ -218,11 +218,38 @@ def test_ranking_figure(tmp_path: Path) -> None:
     from matplotlib.colors import to_rgba
 
     assert frames == [to_rgba(FRAMES[m]) for m in r.matches]
-    assert len(_axes(figure, "share")) == 24
+    assert len(_axes(figure, "account")) == 12
+    explainer.account = False
+    plain_ranking = explainer.explain_ranking(noisy(0), [noisy(s) for s in range(1, 14)], topk=12)
+    assert len(_axes(plain_ranking.plot(top=2), "share")) == 24
     texts = [t.get_text() for t in figure.texts]
     for e in r:
         assert any(t.endswith(number(e.distance)) for t in texts)
     assert "The nearest 12 of 13" in " ".join(texts) and (tmp_path / "ranking.png").stat().st_size > 10_000
+
+
+def test_ranking_figure_leads_with_the_whole_distance() -> None:
+    r = toy_explainer().explain_ranking(noisy(0), [noisy(1), noisy(2)], topk=2, same=[True, False])
+    account = _account(
+        10.0,
+        (UPPER, "upper-body colour", 2.0, "red upper body against blue upper body"),
+        (LOWER, "", 0.3, ""),  # within the error
+        (HEAD, "", -0.9, ""),
+        (REST, "", 8.6, "pose and build"),
+    )
+    explained = tuple(dataclasses.replace(e, account=account, distance=10.0) for e in r)
+    figure = dataclasses.replace(r, explanations=explained).plot(top=2)
+    _check_layout(figure)
+    bars = _axes(figure, "account")
+    assert len(bars) == 2 and not _axes(figure, "share")
+    assert [p.get_width() for p in bars[0].patches] == pytest.approx([2 / 10.9, 0.3 / 10.9, 8.6 / 10.9])
+    shown = Counter(" ".join(t.get_text().split()) for t in figure.texts)
+    assert (shown["86 %"], shown["20 %"], shown["−9.0 %"], shown["rest of the picture"]) == (2, 2, 0, 2)
+    legend = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert legend[2:] == ["upper body", "lower body", "head", "rest of the picture"]
+    alike = dataclasses.replace(explained[0], distance=0.0)
+    same = dataclasses.replace(r, explanations=(alike, explained[1])).plot()
+    assert len(_axes(same, "account")) == 1  # a distance of 0 is made of nothing
 
 
 def test_shared_scale_and_colours() -> None:

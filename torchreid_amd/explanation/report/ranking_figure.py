@@ -10,10 +10,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
+from torchreid_amd.attributes.parts import REST
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
-from torchreid_amd.explanation.report.layout import COLOURS, FAINT, FRAMES, INK, Sheet, shorten, widest_aspect
+from torchreid_amd.explanation.report.account_figure import stack
+from torchreid_amd.explanation.report.layout import (
+    COLOURS,
+    FAINT,
+    FRAMES,
+    INK,
+    PART_COLOURS,
+    Sheet,
+    shorten,
+    widest_aspect,
+    wrap,
+)
 from torchreid_amd.explanation.report.overlay import thumbnail
+from torchreid_amd.explanation.report.pieces import part_name, pieces
 from torchreid_amd.explanation.report.text import (
     fraction,
     fraction_text,
@@ -21,10 +34,12 @@ from torchreid_amd.explanation.report.text import (
     metric_words,
     number,
     parts_sentence,
+    percent,
 )
 
 MARGIN, HEADER, FOOTER = 0.35, 1.0, 0.45  # inches
 PANEL, LINE = 2.1, 0.36
+STACK, WRAPPED = 0.26, 0.36  #: a bar of the parts with the room below it, and a row of up to two lines
 PER_ROW = 10
 PIXELS = 400
 MARKS = {True: "✓ ", False: "✗ ", None: ""}
@@ -35,30 +50,37 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
 
     The query on the left, then the explained photographs in rank order with their distances, in a
     green frame where they show the query's person and a red one where they do not (grey: not
-    known); under each the attributes with the largest shares of its distance.
+    known); under each its distance as one bar by part and what counts most in it, or, without
+    accounts, the attributes with the largest shares of its distance.
 
     Args:
         r: the ranking.
-        top: how many attributes to name under each photograph.
+        top: how many pieces of the distance, or attributes, to name under each photograph.
 
     Returns:
         A figure that belongs to no global state.
     """
     query = thumbnail(r.query, PIXELS, PIXELS)
     images = [thumbnail(e.images[1], PIXELS, PIXELS) for e in r]
-    top = min(max(top, 0), len(r.schema))
+    accounted = any(e.account is not None for e in r)
+    top = max(top, 0) if accounted else min(max(top, 0), len(r.schema))
     column = max(PANEL * widest_aspect([query, *images]), 1.45)
     pitch = column + 0.16
     rows = ceil(len(images) / PER_ROW)
     per_row = ceil(len(images) / rows)
-    row_height = 0.42 + PANEL + 0.32 + LINE * top + 0.2
+    below = STACK + WRAPPED * top if accounted else LINE * top
+    row_height = 0.42 + PANEL + 0.32 + below + 0.2
     first = MARGIN + pitch + 0.2
     sheet = Sheet(max(first + per_row * pitch + MARGIN, 7.5), HEADER + rows * row_height + FOOTER)
     reach = max((abs(fraction(e, k)) for e in r for k in range(len(e.schema))), default=1.0) or 1.0
 
     sheet.text(MARGIN, 0.28, "Who is nearest, and what makes them different", 15, weight="bold")
     said = f"The nearest {len(r)} of {len(r.distances)}, by {metric_words(r.metric)}."
-    said += f" Bars: {parts_sentence(r)}."
+    said += (
+        " Bars: the whole distance by swapping parts between the photographs; below what counts most."
+        if accounted
+        else f" Bars: {parts_sentence(r)}."
+    )
     sheet.text(MARGIN, 0.62, said, 10, color=FAINT)
     sheet.text(MARGIN + column / 2, HEADER + 0.2, "query", 10, ha="center", weight="bold")
     _framed(sheet, MARGIN, HEADER + 0.42, column, query, INK, 1.5)
@@ -71,7 +93,8 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
         sheet.text(left + column / 2, row + 0.2, value, 10, ha="center", weight="bold", color=_text(same))
         _framed(sheet, left, row + 0.42, column, image, FRAMES[same], 3.0)
         _file_name(sheet, left, row + 0.42 + PANEL, column, e.names[1])
-        _attributes(sheet, e, left, row + 0.42 + PANEL + 0.32, column, top, reach)
+        draw = _attributes if e.account is None else _account
+        draw(sheet, e, left, row + 0.42 + PANEL + 0.32, column, top, reach)
     _legend(sheet, r)
     return sheet.figure
 
@@ -91,6 +114,23 @@ def _framed(
 def _file_name(sheet: Sheet, left: float, bottom: float, column: float, name: str) -> None:
     shown = shorten(Path(name).name, 6.5, column, keep_end=True)
     sheet.text(left + column / 2, bottom + 0.08, shown, 6.5, ha="center", color=FAINT)
+
+
+def _account(
+    sheet: Sheet, e: ExplainedPair, left: float, top: float, column: float, count: int, reach: float
+) -> None:
+    """The whole distance as one bar, and what is larger than the error in it, the largest first."""
+    if not e.distance:
+        return
+    stack(sheet.axes(left, top, column, 0.14, label="account"), e)
+    found = sorted((p for p in pieces(e) if p.certain), key=lambda p: -abs(p.value))
+    for n, p in enumerate(found[:count]):
+        y = top + STACK + n * WRAPPED
+        sheet.text(left, y, "■", 7.5, color=PART_COLOURS[p.part])
+        words = part_name(REST) if p.part == REST and not p.named else p.words
+        lines = wrap(words, 7.5, column - 0.15 - 0.4)
+        sheet.text(left + 0.15, y, "\n".join(lines), 7.5, linespacing=1.1)
+        sheet.text(left + column, y, percent(p.value / e.distance), 7.5, ha="right", color=FAINT)
 
 
 def _attributes(
@@ -113,9 +153,13 @@ def _legend(sheet: Sheet, r: RankedGallery) -> None:
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=FRAMES[s], linewidth=3, label=MARKS[s] + match_words(s)) for s in known
     ]
-    present = sorted({int(v) for e in r for v in e.exclusive if v >= 0}, reverse=True)
-    words = {1: "attribute differs", 0: "attribute in common"}
-    handles += [Patch(color=COLOURS[v], label=words[v]) for v in present]
+    if any(e.account is not None for e in r):
+        swapped = {p.part for e in r if e.account is not None for p in pieces(e)}
+        handles += [Patch(color=c, label=part_name(p)) for p, c in PART_COLOURS.items() if p in swapped]
+    else:
+        present = sorted({int(v) for e in r for v in e.exclusive if v >= 0}, reverse=True)
+        words = {1: "attribute differs", 0: "attribute in common"}
+        handles += [Patch(color=COLOURS[v], label=words[v]) for v in present]
     if not handles:
         return
     sheet.figure.legend(
