@@ -91,15 +91,16 @@ def test_means_are_over_pairs_that_are_apart(example: ModuleType, tmp_path: Path
         Image.fromarray(pixels).save(tmp_path / f"{n}.png")
         files.append(str(tmp_path / f"{n}.png"))
     explainer = amd.Explainer.from_target(Brightness(), size=(64, 32))
-    query = example.Photographs(np.array(files), np.array([1, 1, 2, 3]), np.array([0, 1, 0, 1]))
-    found = example.mean_account(explainer, [(0, 1), (0, 2), (3, 0)], query, query)
-    assert found["pairs"] == 2 and found["identities"] == 2  # equal photographs have no shares
-    assert found["under_one_camera"] == 0.5
+    query = example.Photographs(np.array(files), np.array([1, 1, 2, 3]), np.array([0, 1, 0, 0]))
+    found = example.mean_account(explainer, [(0, 1), (0, 2), (1, 3), (3, 0)], query, query)
+    assert found["pairs"] == 3 and found["identities"] == 2  # equal photographs have no shares
+    assert found["under_one_camera"] == pytest.approx(2 / 3)
     one, two = (explainer.explain(files[0], files[n]) for n in (2, 3))
-    assert found["values"]["distance"] == pytest.approx((one.distance + two.distance) / 2)
+    assert found["values"]["distance"] == pytest.approx((one.distance + 2 * two.distance) / 3)
     shares = [e.account.by_part()["upper body"] / e.distance for e in (one, two)]
-    assert found["values"]["upper body"] == pytest.approx(sum(shares) / 2)
-    assert found["intervals"]["distance"] == pytest.approx([one.distance, two.distance])
+    assert found["values"]["upper body"] == pytest.approx((shares[0] + 2 * shares[1]) / 3)
+    # person 1 has both distances, person 3 the longer one: the ends are draws of one person alone
+    assert found["intervals"]["distance"] == pytest.approx([(one.distance + two.distance) / 2, two.distance])
     assert example.mean_account(explainer, [(0, 1)], query, query) == {"pairs": 0}
 
 
