@@ -113,4 +113,4 @@ def test_what_is_found(tmp_path: Path) -> None:
     (tmp_path / "page.jpg").write_text("<html>")
     bad = [str(tmp_path / "page.jpg"), str(tmp_path / "none.jpg")]
     found = broken_photographs([*good, *bad, *bad])
-    assert list(found) == bad and "holds text" in found[bad[0]] and "does not exist" in found[bad[1]]
+    assert list(found) == bad and "is a web page" in found[bad[0]] and "does not exist" in found[bad[1]]

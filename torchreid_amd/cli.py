@@ -224,16 +224,16 @@ def _scores(args: argparse.Namespace) -> None:
 
 def _explainer(args: argparse.Namespace, photographs: str, least: int) -> tuple[Explainer, list[str]]:
     """The explainer of a run folder or of a model alone, and the photographs that were given."""
-    from torchreid_amd.explanation.explainer import Explainer
-
     given = list(args.paths)
     folder = None if args.model else given.pop(0)
     if len(given) < least:
         what = "" if args.model else "RUN "
         raise InputError(f"got {len(args.paths)} paths; expected {what}{photographs}")
+    if args.model and args.no_account:
+        raise InputError("--model with --no-account leaves nothing to explain; drop one of them")
+    from torchreid_amd.explanation.explainer import Explainer
+
     if folder is None:
-        if args.no_account:
-            raise InputError("--model with --no-account leaves nothing to explain; drop one of them")
         size = None if args.size is None else (args.size[0], args.size[1])
         return Explainer.from_target(args.model, args.weights, size), given
     if args.size is not None:
@@ -252,9 +252,9 @@ def _explain(args: argparse.Namespace) -> None:
 
 
 def _rank(args: argparse.Namespace) -> None:
+    explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 2)
     from torchreid_amd.core.images import list_images
 
-    explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 2)
     gallery = [p for path in given for p in (list_images(path) if Path(path).is_dir() else [path])]
     ranking = explainer.explain_ranking(query, gallery, topk=args.topk)
     _write(ranking, args)
