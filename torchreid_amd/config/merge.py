@@ -64,7 +64,7 @@ def config_of_run(config: Mapping[str, Any]) -> CfgNode:
         InputError: a key that this version lacks, or a value of the wrong type.
     """
     cfg, where = get_default_config(), " of the run"
-    for old, value in _flat(config):
+    for old, value in flat(config):
         if old == "use_gpu":  # of the machine, not of the run
             continue
         key = RENAMED.get(old, old)
@@ -95,13 +95,14 @@ def _read(path: Path) -> list[tuple[str, Any]]:
             f"configuration file {str(path)!r} holds a {type(content).__name__}; "
             "expected nested keys such as 'train: {lr: 0.01}'"
         )
-    return list(_flat(content))
+    return list(flat(content))
 
 
-def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of a nested configuration."""
     for key, value in content.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
@@ -113,7 +114,7 @@ def _node(cfg: CfgNode, key: str, where: str) -> CfgNode:
     for name in nodes:
         node = node.get(name) if isinstance(node, CfgNode) else None
     if not isinstance(node, CfgNode) or last not in node:
-        known = [k for k, _ in _flat(cfg)]
+        known = [k for k, _ in flat(cfg)]
         near = [k for k in known if k.split(".")[-1] == last] or difflib.get_close_matches(key, known, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else f"; top-level keys are {', '.join(cfg)}"
         raise InputError(f"unknown configuration key {key!r}{where}{hint}")

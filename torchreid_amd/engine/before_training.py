@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torchreid_amd.config import to_dict, with_whole_paths
+from torchreid_amd.config.merge import flat
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import JSON_NAME, read_run
@@ -79,7 +79,7 @@ def check_folder(engine: Any, save_dir: str) -> None:
     help_ = "choose another data.save_dir, or set amd.overwrite True"
     try:
         record = read_run(folder)
-        before, now = (dict(_flat(c)) for c in (record["config"], to_dict(with_whole_paths(cfg))))
+        before, now = (dict(flat(c)) for c in (record["config"], to_dict(with_whole_paths(cfg))))
         weights = str(record["target"]["fingerprint"])
     except (InputError, KeyError, TypeError, AttributeError):
         raise InputError(f"{save_dir!r} holds a {JSON_NAME} that cannot be read; {help_}") from None
@@ -93,14 +93,6 @@ def check_folder(engine: Any, save_dir: str) -> None:
         )
     if not has_fingerprint(engine.model.target.model, weights):
         raise InputError(f"{save_dir!r} holds a finished run for other weights of the target; {help_}")
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Any:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _same(key: str, before: Any, now: Any) -> bool:
