@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torchreid_amd.config import get_default_config
     from torchreid_amd.core.entry_points import load_plugins
     from torchreid_amd.core.errors import InputError
+    from torchreid_amd.core.messages import show_progress
     from torchreid_amd.core.registry import (
         list_attributes,
         list_datasets,
@@ -85,6 +86,7 @@ else:
             "register_target": "targets",
             "reweight": "evaluation.reweighting:",
             "save_run": "interpreter.run_folder",
+            "show_progress": "core.messages",
             "targets": "targets:",
             "uninstall": "plugin",
         },
@@ -129,6 +131,7 @@ __all__ = [
     "register_target",
     "reweight",
     "save_run",
+    "show_progress",
     "targets",
     "uninstall",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torchreid_amd.core import registry
 from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError, unknown_name
-from torchreid_amd.core.messages import printed
+from torchreid_amd.core.messages import printed, show_progress
 from torchreid_amd.core.printable import forgiving_streams
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = SPINS  # read when torch is imported, which is now to come
     try:
-        with outliving_the_reader(), printed():
+        with outliving_the_reader(), printed(), show_progress():
             args.run(args)
     except InputError as error:
         print(f"torchreid-amd: {error}", file=sys.stderr)

@@ -39,11 +39,12 @@ class _Outliving:
 
 @contextmanager
 def outliving_the_reader() -> Iterator[None]:
-    """The standard output, whose reader may stop reading: the work goes on, and nothing is said."""
-    stdout = sys.stdout
-    sys.stdout = outliving = _Outliving(stdout)
+    """The standard streams, whose reader may stop reading: the work goes on, and nothing is said."""
+    given = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = outliving = _Outliving(given[0]), _Outliving(given[1])
     try:
         yield
     finally:
-        sys.stdout = stdout
-        outliving.flush()
+        sys.stdout, sys.stderr = given
+        for stream in outliving:
+            stream.flush()

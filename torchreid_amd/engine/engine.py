@@ -18,6 +18,7 @@ from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.host import PREFIX
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.core.registry import losses
 from torchreid_amd.engine.amd_model import InterpretedModel
 from torchreid_amd.engine.before_training import check_folder, check_metric, check_steps
@@ -171,7 +172,7 @@ class ImageAMDEngine(Engine):
         pids, camids, paths = [], [], []
 
         def batches() -> Iterator[Tensor]:
-            for data in loader:
+            for data in progress(loader, "decomposing photographs", len(loader.dataset), loader.batch_size):
                 images, pid, camid = self.parse_data_for_eval(data)
                 pids.append(pid)
                 camids.append(camid)

@@ -17,6 +17,7 @@ from torchreid_amd.config import dataset_kwargs
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import read_image
+from torchreid_amd.core.progress_bar import progress
 
 _log = logging.getLogger(__name__)
 _SPLITS = ("train", "query", "gallery")
@@ -26,7 +27,7 @@ def broken_photographs(paths: Iterable[str]) -> dict[str, str]:
     """The files that cannot be read as photographs, in the order given, each with the reason in one line."""
     wanted = list(dict.fromkeys(paths))
     with ThreadPoolExecutor() as pool:
-        reasons = pool.map(_reason, wanted, chunksize=64)
+        reasons = progress(pool.map(_reason, wanted, chunksize=64), "reading photographs", len(wanted))
         return {path: reason for path, reason in zip(wanted, reasons, strict=True) if reason}
 
 

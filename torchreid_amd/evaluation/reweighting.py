@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.pairs.blocks import MEMORY, block_sizes, slices
 from torchreid_amd.evaluation.pairs.pair_shares import block_shares, same_and_nearest
@@ -151,7 +152,7 @@ def score_reweightings(
     rows, columns = block_sizes(
         len(query), len(gallery) * (1 + len(scores)), query.num_attributes, query.embedding.shape[1], memory
     )
-    for q in slices(len(query), rows):
+    for q in progress(slices(len(query), rows), "re-weighting, by query", len(query), rows):
         of_query = query.block(q, device)
         whole = torch.empty(len(scores), len(of_query[0]), len(gallery))
         for g in slices(len(gallery), columns):

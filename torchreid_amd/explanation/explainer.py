@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from torchreid_amd.account.account import Account
 from torchreid_amd.account.accountant import Accountant
+from torchreid_amd.account.swapping import Regions
 from torchreid_amd.attributes.photograph_labels import PhotographLabels
 from torchreid_amd.attributes.schema import NONE, AttributeSchema, Labels
 from torchreid_amd.core import host
@@ -31,6 +32,7 @@ from torchreid_amd.core.images import (
     read_image,
     to_tensor,
 )
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.origin import made_by
 from torchreid_amd.explanation.photographs import (
@@ -245,6 +247,7 @@ class Explainer:
         kept = order[:topk]
         pairs = ((query, photographs[i]) for i in kept)
         explained = self._explain_batches(pairs, batch_size, [(query_name, names[i]) for i in kept])
+        explained = progress(explained, "explaining the nearest", len(kept))
         return Ranking(
             query_image,
             query_name,
@@ -278,7 +281,7 @@ class Explainer:
 
     def _explain_batch(
         self, batch: list[tuple[Any, Any, Any, Any]], names: Sequence[tuple[str, str]], batch_size: int
-    ) -> list[Explanation]:
+    ) -> Iterator[Explanation]:
         sources = [s for a, b, _, _ in batch for s in (a, b)]
         images, called, rows = read_once(sources, [name for pair in names for name in pair])
         differ = [float(a != b) for a, b in zip(rows[0::2], rows[1::2], strict=True)]
@@ -296,8 +299,8 @@ class Explainer:
         additive = self.interpreter.form == "additive"
         maps = whole.maps.float().cpu().numpy()
         accounts = self._accounts(images, maps, rows, pairs, labels)
-        return [
-            Explanation(
+        for n, account in enumerate(accounts):
+            yield Explanation(
                 distance=differ[n] * float(pairs.distance[n]),
                 metric=pairs.metric,
                 contributions=differ[n] * pairs.contributions[n].double().numpy(),
@@ -310,11 +313,9 @@ class Explainer:
                 names=names[n],
                 labels=labels[n],
                 offset=self.interpreter.offset,
-                account=accounts[n],
+                account=account,
                 made_by=self.made_by,
             )
-            for n in range(len(batch))
-        ]
 
     def _accounts(
         self,
@@ -323,32 +324,34 @@ class Explainer:
         rows: Sequence[int],
         pairs: Comparison,
         labels: Sequence[tuple[Labels, Labels] | None],
-    ) -> list[Account | None]:
+    ) -> Iterator[Account | None]:
         """Of each pair, whose photographs are images number rows[2n] and rows[2n + 1]."""
         if not self.account:
-            return [None] * len(labels)
+            yield from [None] * len(labels)
+            return
         known: list[Labels | None] = [None] * len(images)
         for side, row in enumerate(rows):
             pair = labels[side // 2]
             known[row] = known[row] if pair is None else pair[side % 2]
-        regions = [self._accountant.regions(*one) for one in zip(images, maps, known, strict=True)]
-        return [
-            self._accountant.account(
+        regions: dict[int, Regions] = {}  # found when they are needed, each once
+        for n, (a, b) in enumerate(zip(rows[0::2], rows[1::2], strict=True)):
+            for row in {a, b} - regions.keys():
+                regions[row] = self._accountant.regions(images[row], maps[row], known[row])
+            yield self._accountant.account(
                 (images[a], images[b]),
                 (regions[a], regions[b]),
                 float(a != b) * float(pairs.distance[n]),
                 pairs.contributions[n].double().numpy(),
                 labels[n],
             )
-            for n, (a, b) in enumerate(zip(rows[0::2], rows[1::2], strict=True))
-        ]
 
     def _distances(self, query: Image.Image, gallery: Sequence[ImageLike], batch_size: int) -> Tensor:
         """The target's distance of the query from each gallery photograph (N,)."""
         between = get_distance(self.interpreter.metric).between
         wanted = self._decomposer.embed(self._decomposer.read([query]), ["the query"])
         found = []
-        for start in range(0, len(gallery), batch_size):
+        starts = range(0, len(gallery), batch_size)
+        for start in progress(starts, "embedding the gallery", len(gallery), batch_size):
             photographs = gallery[start : start + batch_size]
             called = [image_name(p) or f"gallery {start + n}" for n, p in enumerate(photographs, 1)]
             embeddings = self._decomposer.embed(self._decomposer.read(photographs), called, batch_size)

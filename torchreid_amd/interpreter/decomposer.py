@@ -19,6 +19,7 @@ from torchreid_amd.core.images import (
     read_image,
     to_tensor,
 )
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.tracing import precision_of
@@ -78,7 +79,8 @@ class Decomposer:
             InputError: an embedding is not finite; it says of which name.
         """
         with self._computing():
-            parts = [self.interpreter.target(self._input(part)) for part in images.split(batch_size)]
+            batches = progress(images.split(batch_size), "embedding pictures", len(images), batch_size)
+            parts = [self.interpreter.target(self._input(part)) for part in batches]
         embedding = torch.cat(parts)
         _check_finite(embedding, names)
         return embedding
@@ -94,7 +96,7 @@ class Decomposer:
 
     def embed_files(self, paths: Sequence[str]) -> Tensor:
         """The target's own embeddings (N, D) of files, on the CPU; a batch of them is held at a time."""
-        starts = range(0, len(paths), BATCH)
+        starts = progress(range(0, len(paths), BATCH), "embedding photographs", len(paths), BATCH)
         return torch.cat([self.embed(self.read(paths[i : i + BATCH])).cpu() for i in starts])
 
     def decompose(self, images: Tensor, names: Sequence[str] = (), batch_size: int = BATCH) -> Decomposition:

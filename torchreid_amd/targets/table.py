@@ -21,6 +21,7 @@ from torch import Tensor
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.core.registry import targets
 from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.tracing import noise
@@ -50,7 +51,8 @@ def families() -> list[list[str]]:
 
 def targets_table() -> str:
     """The table, in Markdown."""
-    torchreids = [row(names[0], ", ".join(names[1:]) or "—", f"all {len(names)}") for names in families()]
+    measured = progress(families(), "measuring a model of each family")
+    torchreids = [row(names[0], ", ".join(names[1:]) or "—", f"all {len(names)}") for names in measured]
     timms = [row(name, family, "`tests/test_timm.py`") for name, family in _TIMM.items()]
     return "\n".join([_HEAD, _LINE, *torchreids, *timms])
 

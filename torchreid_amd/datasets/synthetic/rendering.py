@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions
 from torchreid_amd.datasets.synthetic.people.person import Person, people, schema
 from torchreid_amd.datasets.synthetic.photograph import take
@@ -179,7 +180,8 @@ def _render_into(folder: Path, options: SyntheticOptions, workers: int) -> None:
         _log.info(f"rendering {options.train_ids + options.test_ids} synthetic pedestrians into {folder}")
         with _mapper(workers) as run:
             job = partial(_render_person, options=options, images=made / IMAGES)
-            for done in run(job, everybody["train"] + everybody["test"]):
+            everyone = everybody["train"] + everybody["test"]
+            for done in progress(run(job, everyone), "rendering pedestrians", len(everyone)):
                 names += [name for name, _ in done]
                 chunks += [chunk for _, chunk in done]
         with h5py.File(made / FILE, "w") as file:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from torchreid_amd.core.progress_bar import progress
+
 STRENGTHS = (1.0, 0.1, 0.01, 0.001)  #: of the penalty, tried on held-out training identities
 HELD_OUT = 5  #: every fifth identity
 
@@ -58,7 +60,7 @@ def fit_probes(
     best = strengths[0]
     if held.any() and len(strengths) > 1:
         losses = []
-        for strength in strengths:
+        for strength in progress(strengths, "fitting linear probes"):
             probes = _fit(embedding[~held], labels[~held], strength)
             losses.append(_loss(probes.probabilities(embedding[held]).double().logit(eps=1e-6), labels[held]))
         best = strengths[int(torch.stack(losses).argmin())]

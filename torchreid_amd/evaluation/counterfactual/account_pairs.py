@@ -19,6 +19,7 @@ from torchreid_amd.account.swapping import Regions
 from torchreid_amd.attributes.parts import PARTS, REST
 from torchreid_amd.attributes.schema import NONE, AttributeSchema, Labels
 from torchreid_amd.core.images import read_image, to_pixels
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.class_activation import distance_activations
 from torchreid_amd.evaluation.counterfactual.true_account import Entry, TrueAccounts
 from torchreid_amd.evaluation.data.testbed import Testbed
@@ -61,7 +62,7 @@ def account_pairs(testbed: Testbed, count: int) -> list[PairAccount]:
         testbed.seed,
     )
     found = []
-    for i, j in pairs:
+    for i, j in progress(pairs, "accounting for pairs"):
         paths = testbed.query.paths[i], testbed.gallery.paths[j]
         labels = testbed.query.labels[i], testbed.gallery.labels[j]
         true = truths.of(*paths).by_entry()

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.class_activation import distance_activations
 from torchreid_amd.evaluation.baselines.linear_probe import AttributeRegression
 from torchreid_amd.evaluation.counterfactual.effect import LEAST, PairEffect, Values, changes_of, together
@@ -39,7 +40,7 @@ def measure_effects(
         baselines: whether all the other predictors are wanted.
     """
     schema, found = decomposer.interpreter.attributes, []
-    for i, j in pairs:
+    for i, j in progress(pairs, "changing attributes of pairs"):
         changes = changes_of(schema, query.labels[i].tolist(), gallery.labels[j].tolist())
         if len(changes) < LEAST:
             continue

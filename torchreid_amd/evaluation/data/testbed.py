@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.linear_probe import AttributeRegression, fit_regression
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages, decompose_batches
 from torchreid_amd.evaluation.data.ground_truth import GroundTruth
@@ -52,7 +53,7 @@ class Testbed:
         if self.truth is None or not len(self.train):
             return None
         chosen = self.train.sample(TRAINING_REGIONS, self.seed)
-        regions = [self.truth.regions(path) for path in chosen.paths]
+        regions = [self.truth.regions(path) for path in progress(chosen.paths, "averaging places")]
         return torch.from_numpy(np.mean([r for r in regions if r.shape == regions[0].shape], 0))
 
     def photographs(self, count: int) -> LabelledImages:
@@ -74,7 +75,7 @@ def decomposed(
     decomposer: Decomposer, photographs: LabelledImages, normalize: bool = False
 ) -> DecomposedImages:
     """Photographs read and decomposed; with ``normalize`` embeddings are of unit length."""
-    starts = range(0, len(photographs), BATCH)
+    starts = progress(range(0, len(photographs), BATCH), "decomposing photographs", len(photographs), BATCH)
     batches = (decomposer.read(photographs.paths[i : i + BATCH]) for i in starts)
     return DecomposedImages(
         *decompose_batches(decomposer, batches, normalize),

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.class_activation import plain_activation
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages, sample_pairs
 from torchreid_amd.evaluation.data.testbed import Testbed
@@ -113,7 +114,7 @@ def deletion_curves(
     distance = get_distance(interpreter.metric)
     found: Curves = {}
     generator = torch.Generator().manual_seed(seed)
-    for i, j in pairs:
+    for i, j in progress(pairs, "removing pixels of pairs"):
         images = decomposer.read([query.paths[i], gallery.paths[j]])
         out = decomposer.decompose(images)
         shares = interpreter.compare(out[0], out[1]).shares[0]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.class_activation import plain_activation
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.data.testbed import Testbed
@@ -45,7 +46,8 @@ def localisation_scores(
     names = ["interpreter", "average map", *(["average place", "activation map"] if baselines else [])]
     scores = {name: LocalisationScores(count) for name in names}
     average_map, seen = torch.zeros(()), []
-    for start in range(0, len(photographs), BATCH):
+    starts = range(0, len(photographs), BATCH)
+    for start in progress(starts, "looking where maps lie", len(photographs), BATCH):
         paths = photographs.paths[start : start + BATCH]
         images = decomposer.read(paths)
         out = decomposer.decompose(images)
@@ -64,7 +66,7 @@ def localisation_scores(
                 average = testbed.average_place
                 if average is not None and average.shape[1:] == size:
                     scores["average place"].update(average.float(), regions, pid)
-    for regions, pid in seen:
+    for regions, pid in progress(seen, "looking where average maps lie"):
         maps = average_map if order is None else average_map[list(order)]
         scores["average map"].update(at_size(maps, regions.shape[1:], offset), regions, pid)
     return scores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.pairs.blocks import block_sizes, same_person_and_camera, slices
 from torchreid_amd.interpreter.contributions import PairwiseDistance, contributions_matrix, shares_of
@@ -50,7 +51,7 @@ def same_and_nearest(
         len(images), len(images), images.num_attributes, images.embedding.shape[1], memory
     )
     same, other = [], []
-    for q in slices(len(images), rows):
+    for q in progress(slices(len(images), rows), "comparing photographs", len(images), rows):
         of_query = images.block(q, device)
         nearest = torch.empty(len(of_query[0]), 0, 1 + images.num_attributes)
         for g in slices(len(images), columns):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.naming.chance import prior_shares
 from torchreid_amd.evaluation.pairs.blocks import (
@@ -92,7 +93,7 @@ def score_pairs(
         query.num_attributes, distance.name, form, [d.name for d in others], list(rankers), rates is not None
     )
     sizes = block_sizes(len(query), len(gallery), query.num_attributes, query.embedding.shape[1], memory)
-    for q in slices(len(query), sizes[0]):
+    for q in progress(slices(len(query), sizes[0]), "scoring pairs, by query", len(query), sizes[0]):
         q_distance, q_decomposed = _rows(
             state, query, gallery, q, sizes[1], distance, others, rankers, device
         )
@@ -165,7 +166,9 @@ def _add_baselines(
     memory: int,
 ) -> None:
     shares = None if rates is None else prior_shares(torch.as_tensor(rates))
-    for labels_i, labels_j, weight, identity in label_pairs(query, gallery, memory):
+    for labels_i, labels_j, weight, identity in progress(
+        label_pairs(query, gallery, memory), "scoring what needs no photograph"
+    ):
         state.baselines["random"].update_random(labels_i, labels_j, weight, identity)
         if shares is not None:
             guess = shares.expand(len(weight), -1)

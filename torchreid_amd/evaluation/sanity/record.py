@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.titles import TITLES
 from torchreid_amd.evaluation.counterfactual.effect import EffectScores, PairEffect, score_effects
 from torchreid_amd.evaluation.counterfactual.record import effect_pairs
@@ -71,7 +72,7 @@ def sanity_record(testbed: Testbed, rates: torch.Tensor) -> dict[str, Any]:
         if testbed.truth is not None:
             rows[name] |= _placed_and_effective(testbed, decomposer, name, rows)
     stability = Stability()
-    for i, j in testbed.pairs(PAIRS, 0):
+    for i, j in progress(testbed.pairs(PAIRS, 0), "adding noise to pairs"):
         images = testbed.decomposer.read([testbed.query.paths[i], testbed.gallery.paths[j]])
         stability.update(testbed.decomposer, images, int(testbed.query.pids[i]), testbed.seed)
     return {

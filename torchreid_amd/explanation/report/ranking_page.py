@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.explanation.report.bar import bar_of
@@ -26,7 +27,8 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
         r: the ranking.
         top: how many things that decide a distance each card names and shows on the photographs.
     """
-    cards = [_card(e, n, same, top) for n, (e, same) in enumerate(zip(r, r.matches, strict=True), 1)]
+    nearest = progress(list(zip(r, r.matches, strict=True)), "writing the page")
+    cards = [_card(e, n, same, top) for n, (e, same) in enumerate(nearest, 1)]
     shown = [sorted({row["layer"] for row in card["top"]}) for card in cards]
     scale = _scale(r, shown)
     longest = max((e.distance for e in r), default=0.0) or 1.0
