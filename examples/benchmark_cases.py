@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmark_steps import Sides, step
 from torch import Tensor
 
 import torchreid_amd as amd
@@ -16,8 +17,6 @@ from torchreid_amd.core import host
 from torchreid_amd.datasets.synthetic import render_dataset
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
 from torchreid_amd.interpreter.distances import get_distance
-
-Sides = tuple[Callable[[], Tensor], Callable[[], Tensor] | None]  #: ours and the reference
 
 
 def components(
@@ -168,6 +167,12 @@ def cases() -> dict[str, Case]:
         for head in heads:
             size = {"images": 8, "model": model, "head": head, **full}
             found[f"explanation-{head}-{model}"] = Case(explanation, size, {"images": 1, **small})
+    steps = [("amd", m, False) for m in ("osnet_x0_25", "osnet_x1_0", "resnet50")]
+    for head, model, half in (*steps, ("amd", "resnet50", True), ("additive", "osnet_x0_25", False)):
+        size = {"images": 24, "model": model, "head": head, "half": half, **full}
+        # random weights make small distances: bfloat16 errs by more than a trained target's share
+        name = f"step-{head}-{model}{'-bf16' if half else ''}"
+        found[name] = Case(step, size, {"images": 3, **small}, 0.1 if half else 1e-4)
     rest = {"model": "osnet_x0_25", "batch": 32, **full}
     found["pairs"] = Case(pairs, {"pairs": 32, **rest}, {"pairs": 2, **small})
     found["ranking"] = Case(ranking, {"gallery": 200, "topk": 10, **rest}, {"gallery": 4, "topk": 2, **small})

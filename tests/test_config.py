@@ -114,6 +114,8 @@ def test_the_amd_node() -> None:
         "loss.prior.colour": 0.0,
         "loss.prior.theta": 0.3,
         "loss.prior.decay": False,
+        "fast": False,
+        "amp": False,
         "skip_broken": False,
         "overwrite": False,
         "synthetic.train_ids": 200,

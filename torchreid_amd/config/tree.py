@@ -146,6 +146,8 @@ def _amd_defaults() -> dict[str, Any]:
                 "decay": False,  # divide the prior by √iteration
             },
         },
+        "fast": False,  # train on a copy of the frozen target with its batch normalisations folded
+        "amp": False,  # train in bfloat16 where the machine has it; distances stay in single precision
         "skip_broken": False,  # leave out photographs that cannot be read instead of stopping
         "overwrite": False,  # replace a finished run of another configuration in data.save_dir
         "synthetic": {

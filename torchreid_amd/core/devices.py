@@ -24,3 +24,13 @@ def usable_device(device: torch.device | str) -> torch.device:
         have = "'cuda' or 'cpu'" if torch.cuda.is_available() else "'cpu': there is no CUDA here"
         raise InputError(f"device {str(device)!r} cannot be used ({said}); give {have}") from None
     return found
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices in bfloat16 by instructions of its own."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private: either may go
+    return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in known)

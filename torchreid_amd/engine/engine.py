@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
 from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs, to_dict, with_whole_paths
 from torchreid_amd.core import host
+from torchreid_amd.core.devices import has_bf16
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.host import PREFIX
@@ -22,6 +23,7 @@ from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.core.registry import losses
 from torchreid_amd.engine.amd_model import InterpretedModel
 from torchreid_amd.engine.before_training import check_folder, check_metric, check_steps
+from torchreid_amd.engine.learner import precision, quick_interpreter
 from torchreid_amd.engine.progress import write_progress
 from torchreid_amd.evaluation import (
     DecomposedImages,
@@ -108,6 +110,8 @@ class ImageAMDEngine(Engine):
         self.prior = losses["attribute_prior"](groups, **prior_kwargs(self.config))
         self.scores: dict[str, DecompositionScores] = {}
         self.save_dir = ""
+        self.learner = self.model  #: what a step computes with
+        self.precision, _ = precision(self.device, False)
 
     def run(self, save_dir: str = "log", **kwargs: Any) -> None:
         """As torchreid's; progress goes to ``save_dir`` after every epoch.
@@ -119,8 +123,19 @@ class ImageAMDEngine(Engine):
         if not kwargs.get("test_only"):
             check_steps(self, kwargs.get("max_epoch", 0))
             check_folder(self, save_dir)
+            self.prepare_steps()
         self.save_dir = save_dir
         super().run(save_dir=save_dir, **kwargs)
+
+    def prepare_steps(self) -> None:
+        """Choose how steps are computed (``amd.fast``, ``amd.amp``), and say it."""
+        cfg, chosen = self.config.amd, []
+        if cfg.fast:
+            self.learner, done = quick_interpreter(self.model, cfg.amp and has_bf16(self.device))
+            chosen.append(done)
+        self.precision, kind = precision(self.device, cfg.amp)
+        if cfg.fast or cfg.amp:
+            print(f"Steps: {', '.join([*chosen, kind])}")
 
     def train(self, print_freq: int = 10, fixbase_epoch: int = 0, open_layers: Any = None) -> None:
         """One epoch, from its own seed."""
@@ -149,14 +164,15 @@ class ImageAMDEngine(Engine):
             images: (B, 3, H, W).
             labels: (B, M) of 1 yes, 0 no, −1 unknown.
         """
-        interpreter = self.model
-        if hasattr(interpreter.head, "loss"):  # a head that is not taught by distances
-            terms = interpreter.head.loss(interpreter.target, images, labels)
-            whole = torch.stack(list(terms.values())).sum()
-            return whole, {"loss": whole.item()} | {name: value.item() for name, value in terms.items()}
-        out = interpreter(images)
-        distance = get_distance(interpreter.metric)
-        i, j = batch_pairs(len(images), images.device)
+        learner = self.learner
+        with self.precision():
+            if hasattr(learner.head, "loss"):  # a head that is not taught by distances
+                terms = learner.head.loss(learner.target, images, labels)
+                whole = torch.stack(list(terms.values())).sum()
+                return whole, {"loss": whole.item()} | {name: value.item() for name, value in terms.items()}
+            out = learner(images)
+        distance = get_distance(learner.metric)
+        i, j = batch_pairs(len(out), labels.device)
         whole = distance.matrix(out.embedding, out.embedding)[i, j]
         components = out.components.transpose(0, 1)
         parts = distance.matrix(components, components)[:, i, j].T  # (P, M)

@@ -24,6 +24,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import register_head
 from torchreid_amd.heads.directions import Directions
 from torchreid_amd.heads.recogniser import AttributeRecogniser, recognised
+from torchreid_amd.targets.precision import single
 from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.target import Target
 
@@ -56,6 +57,7 @@ class AdditiveHead(nn.Module):
     """
 
     form = "additive"  #: of the decomposition: contributions are inner products
+    reads = ("levels", "embedding")  #: what it needs of the frozen target
 
     def __init__(
         self,
@@ -106,12 +108,13 @@ class AdditiveHead(nn.Module):
         Returns:
             The target's embeddings (B, D), maps (B, M, h, w) in (0, 1], components (B, M, D).
         """
-        levels, features = target.levels(images)
-        with torch.no_grad():
-            embedding = target.tail(features)
-        scores = self.eye(levels[-self.levels :])
-        maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
-        strengths = self.strengths(recognised(scores), embedding)
+        levels, embedding = target.levels_and_embedding(images)
+        scores, kind = self.eye(levels[-self.levels :]), embedding.device.type
+        if torch.is_autocast_enabled(kind):
+            scores = single(scores)
+        with torch.autocast(kind, enabled=False):
+            maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
+            strengths = self.strengths(recognised(scores), embedding)
         return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
 
     def strengths(self, odds: Tensor, embedding: Tensor) -> Tensor:
@@ -137,14 +140,16 @@ class AdditiveHead(nn.Module):
             images: (B, 3, H, W).
             labels: (B, M) 1 yes, 0 no, −1 unknown.
         """
-        levels, features = target.levels(images)
-        with torch.no_grad():
-            embedding = target.tail(features)
-            self.directions.update(labels, embedding)
+        levels, embedding = target.levels_and_embedding(images)
+        self.directions.update(labels, embedding)
+        scores = single(self.eye(levels[-self.levels :]))
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self._missed(scores, embedding, labels)
+
+    def _missed(self, scores: Tensor, embedding: Tensor, labels: Tensor) -> dict[str, Tensor]:
         rates = self.directions.rates.float()
         rare = ((1 - rates) / rates.clamp_min(1e-3)).clamp(1, _RAREST).sqrt()
         truth, known = labels.clamp_min(0).float(), labels >= 0
-        scores = self.eye(levels[-self.levels :])
         self.eye.remember(scores, truth)
         each = functional.binary_cross_entropy_with_logits(
             recognised(scores), truth, pos_weight=rare, reduction="none"

@@ -26,6 +26,8 @@ class AttriMeterHead(nn.Module):
         channels: C of the target's principal feature map.
     """
 
+    reads = ("features",)  #: what it needs of the frozen target
+
     def __init__(self, target: Target, num_attributes: int, channels: int) -> None:
         super().__init__()
         self.decomposition = DecompositionHead(channels, num_attributes)

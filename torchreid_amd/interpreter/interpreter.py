@@ -23,6 +23,7 @@ from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.targets import Target
 from torchreid_amd.targets.build import build_target
+from torchreid_amd.targets.precision import single
 from torchreid_amd.targets.tail import principal
 from torchreid_amd.targets.tracing import device_of
 
@@ -74,15 +75,19 @@ class Interpreter(nn.Module):
         """Decompose the embeddings of a batch of images (B, 3, H, W).
 
         The embedding is the tail on the target's own feature map: the target's own to 1e-5.
-        Gradients reach the head alone.
+        Gradients reach the head alone. Under autocast, embedding and components are in single precision.
         """
         if hasattr(self.head, "decompose"):
             return Decomposition(*self.head.decompose(self.target, images))
         early, features = self.target.features(images)
-        with torch.no_grad():
-            embedding = self.target.tail(features)
         maps = self.head(early, features)
-        return Decomposition(embedding, maps, self.target.tail.components(maps, features))
+        kind = self.device.type
+        if torch.is_autocast_enabled(kind):
+            maps, features = single((maps, features))
+        with torch.autocast(kind, enabled=False):
+            with torch.no_grad():
+                embedding = self.target.tail(features)
+            return Decomposition(embedding, maps, self.target.tail.components(maps, features))
 
     @property
     def device(self) -> torch.device:

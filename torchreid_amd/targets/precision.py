@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils import _pytree as tree
 
 from torchreid_amd.core.errors import InputError
 
@@ -48,6 +50,12 @@ def in_single_precision(model: nn.Module) -> nn.Module:
         ) from None
     _log.info(f"{kind} has weights in {found}: a copy in single precision is explained")
     return single
+
+
+def single(values: Any) -> Any:
+    """Tensors, or nested tuples of them, in single precision where they are in half."""
+    halves = (torch.float16, torch.bfloat16)
+    return tree.tree_map_only(Tensor, lambda t: t.float() if t.dtype in halves else t, values)
 
 
 def _is_quantised(module: nn.Module) -> bool:

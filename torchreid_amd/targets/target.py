@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from torchreid_amd.targets.embedding import check_embedding
+from torchreid_amd.targets.precision import single
 from torchreid_amd.targets.pyramid import is_map_of, pyramid_of
 from torchreid_amd.targets.receptive_fields import Cells
 from torchreid_amd.targets.tail import AveragePoolTail, Features, Tail, principal
@@ -179,12 +180,26 @@ class Target(nn.Module):
             Maps (B, C_i, h_i, w_i), the finest first and the principal feature map last, and the
             feature map(s) as :meth:`features` gives them.
         """
-        if not self._pyramid:
-            self._pyramid = (pyramid_of(self.stem, images[:1]).requires_grad_(False).eval(),)
-        *finer, early = self._pyramid[0](images)
+        *finer, early = self.pyramid(images)(images)
         features = self.body(early)
         between = [early] if is_map_of(early, images) else []
         return (*finer, *between, principal(features)), features
+
+    @torch.no_grad()
+    def levels_and_embedding(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The maps of :meth:`levels`, and the embedding (B, D) in single precision; without gradients."""
+        maps, features = self.levels(images)
+        kind = self.device.type
+        if torch.is_autocast_enabled(kind):
+            features = single(features)
+        with torch.autocast(kind, enabled=False):
+            return maps, self.tail(features)
+
+    def pyramid(self, images: Tensor) -> nn.Module:
+        """The stem as a module that gives ``(finer maps …, early features)``; made on some images once."""
+        if not self._pyramid:
+            self._pyramid = (pyramid_of(self.stem, images[:1]).requires_grad_(False).eval(),)
+        return self._pyramid[0]
 
     @cached_property
     def offset(self) -> tuple[float, float]:
