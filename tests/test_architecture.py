@@ -22,6 +22,7 @@ FLOORS = (
     ("evaluation",),
     ("explanation",),
     ("account",),
+    ("gallery",),
     ("interpreter",),
     ("heads", "losses", "datasets"),
     ("targets",),
@@ -46,6 +47,8 @@ LAZY = {
     ("explanation/explanation.py", "torchreid_amd.explanation.report.ranking_figure"): _DRAWING,
     ("engine/evaluate.py", "torchreid_amd.evaluation.report.figures"): _DRAWING,
     ("datasets/synthetic/rendering.py", "fcntl"): "there is none on Windows",
+    ("gallery/approximate.py", "faiss"): "an extra: needed where somebody asks for it, and nowhere else",
+    ("gallery/writer.py", "fcntl"): "there is none on Windows",
 }
 
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}

@@ -13,8 +13,8 @@ from campus import FOLDERS, Campus, registered, write
 from torchreid_amd.cli import main
 from torchreid_amd.config import get_default_config, imagedata_kwargs
 from torchreid_amd.core import host
+from torchreid_amd.core.broken_photographs import broken_photographs
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.engine.photographs import broken_photographs
 from torchreid_amd.engine.train import build_datamanager
 
 SMALL = (

@@ -26,15 +26,43 @@ def asked(monkeypatch: pytest.MonkeyPatch, where: str, *command: str) -> Call:
 def test_evaluate_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = ("--pairs", "3", "--images", "4", "--removal-pairs", "5", "--seed", "6")
     command = ("evaluate", "a-run", *numbers, "--skip", "probe", "--skip", "place", "--weights", "w.pth")
+    command += ("--store", "a.h5", "--store", "b.h5")
     more = ("--distractors-as-no", "--root", "data", "-t", "synthetic_attr", "test.batch_size", "7")
     args, _ = asked(monkeypatch, "torchreid_amd.engine.evaluate.evaluate", *command, *more)
-    folder, change, weights, settings = args
+    folder, change, weights, settings, stores = args
+    assert stores == ["a.h5", "b.h5"]
     assert (folder, weights) == ("a-run", "w.pth")
     assert settings == Settings(("probe", "place"), 3, 4, 5, seed=6, distractors_as_no=True)
     cfg = change(get_default_config())
     assert (cfg.data.root, cfg.data.targets, cfg.test.batch_size) == ("data", ["synthetic_attr"], 7)
     plain, _ = asked(monkeypatch, "torchreid_amd.engine.evaluate.evaluate", "evaluate", "a-run")
-    assert plain[2:] == (None, Settings())
+    assert plain[2:] == (None, Settings(), [])
+
+
+def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = object()
+    monkeypatch.setattr(cli, "_explainer", lambda args, *_: (model, []))
+    where = "torchreid_amd.gallery.extract.extract"
+    calls: list[Call] = []
+
+    class Stored:
+        path = "g.h5"
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            calls.append((args, kwargs))
+
+        def __len__(self) -> int:
+            return 3
+
+    monkeypatch.setattr(where, Stored)
+    options = ("--root", "r", "--split", "query", "train", "--maps", "--no-components")
+    command = ("extract", "a-run", "--data", "d", "--store", "g.h5", *options, "--skip-broken", "--verify")
+    assert cli.main(command) == 0 and cli.main(command[:6]) == 0
+    (given, plain) = calls
+    assert given[0] == plain[0] == (model, "d", "g.h5")
+    on = {"components": False, "maps": True, "skip_broken": True, "verify": True}
+    assert given[1] == {"root": "r", "splits": ["query", "train"]} | on
+    assert plain[1] == {"root": "", "splits": ["gallery"]} | {key: not value for key, value in on.items()}
 
 
 def test_synth_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from torchreid_amd.evaluation import reweighting as reweight
     from torchreid_amd.explanation.explainer import Explainer
     from torchreid_amd.explanation.explanation import Explanation, Ranking
+    from torchreid_amd.gallery.extract import extract
+    from torchreid_amd.gallery.store import Store
     from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
     from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
     from torchreid_amd.interpreter.run_folder import load_run, save_run
@@ -59,6 +61,7 @@ else:
             "InputError": "core.errors",
             "Interpreter": "interpreter.interpreter",
             "Ranking": "explanation.explanation",
+            "Store": "gallery.store",
             "Target": "targets",
             "attributes": "attributes:",
             "build_target": "targets.build",
@@ -66,6 +69,7 @@ else:
             "cut": "targets",
             "cut_by_name": "targets",
             "datasets": "datasets:",
+            "extract": "gallery.extract",
             "fingerprint": "targets.weights",
             "get_default_config": "config",
             "install": "plugin",
@@ -104,6 +108,7 @@ __all__ = [
     "InputError",
     "Interpreter",
     "Ranking",
+    "Store",
     "Target",
     "attributes",
     "build_target",
@@ -111,6 +116,7 @@ __all__ = [
     "cut",
     "cut_by_name",
     "datasets",
+    "extract",
     "fingerprint",
     "get_default_config",
     "install",

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchreid_amd.core import registry
@@ -85,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help='label distractors all "no", to reproduce published numbers',
     )
+    evaluate.add_argument(
+        "--store", action="append", default=[], metavar="FILE", help="what extract wrote; may be repeated"
+    )
     evaluate.set_defaults(run=_evaluate)
 
     scores = commands.add_parser("scores", help="scores of evaluated runs of one target, side by side")
@@ -110,6 +112,22 @@ def _parser() -> argparse.ArgumentParser:
     rank.add_argument("--topk", type=int, default=10, help="how many to explain (default: 10)")
     _outputs(rank)
     rank.set_defaults(run=_rank)
+
+    _gallery_options(rank)
+
+    extract = commands.add_parser("extract", help="store the features of photographs in a file")
+    extract.add_argument("paths", metavar="RUN", nargs="*", help="run folder; none with --model")
+    _model_options(extract)
+    extract.add_argument("--weights", help="the target's weights, if they have moved")
+    extract.add_argument("--data", required=True, help="a folder of photographs, or a data set's name")
+    extract.add_argument("--store", required=True, metavar="FILE", help="the file to write (.h5)")
+    _dataset_options(extract)
+    extract.add_argument("--maps", action="store_true", help="also store the head's maps")
+    extract.add_argument("--no-components", action="store_true", help="store embeddings alone")
+    extract.add_argument(
+        "--verify", action="store_true", help="check what is stored already, and make again what is damaged"
+    )
+    extract.set_defaults(run=_extract, no_account=False)
 
     synth = commands.add_parser("synth", help="render the procedural pedestrians")
     synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
@@ -156,10 +174,39 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     """A model alone, instead of a run folder."""
     parser.add_argument("--model", help="a model's name, instead of RUN: its distances in parts, untrained")
     parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="image size of that model")
-    parser.add_argument("--no-account", action="store_true", help="no parts swapped: the head alone, quicker")
+
+
+def _dataset_options(parser: argparse.ArgumentParser) -> None:
+    """Photographs out of a data set of torchreid."""
+    parser.add_argument("--root", default="", help="folder of data sets (default: the run's)")
+    parser.add_argument(
+        "--split", nargs="+", default=["gallery"], help="of a data set: train, query, gallery (default)"
+    )
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="go on without photographs that are broken"
+    )
+
+
+def _gallery_options(parser: argparse.ArgumentParser) -> None:
+    """Where a gallery is, other than in the paths given."""
+    parser.add_argument(
+        "--gallery",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what extract wrote, a folder or a data set's name; may be repeated",
+    )
+    parser.add_argument(
+        "--photographs", default="", metavar="FOLDER", help="where stored photographs are now"
+    )
+    parser.add_argument(
+        "--search", default="exact", help="of stored features: exact (default); by FAISS flat or ivfpq"
+    )
+    _dataset_options(parser)
 
 
 def _outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-account", action="store_true", help="no parts swapped: the head alone, quicker")
     parser.add_argument("--weights", help="the target's weights, if they have moved")
     parser.add_argument("--figure", metavar="FILE", help="write a figure (.png, .pdf, .svg)")
     parser.add_argument("--html", metavar="FILE", help="write a self-contained page")
@@ -213,7 +260,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         seed=args.seed,
         distractors_as_no=args.distractors_as_no,
     )
-    evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights, settings)
+    evaluate(args.folder, lambda cfg: _configure(args, cfg), args.weights, settings, args.store)
 
 
 def _scores(args: argparse.Namespace) -> None:
@@ -252,12 +299,46 @@ def _explain(args: argparse.Namespace) -> None:
 
 
 def _rank(args: argparse.Namespace) -> None:
-    explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 2)
-    from torchreid_amd.core.images import list_images
+    explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 1 if args.gallery else 2)
+    from torchreid_amd.gallery.given import gallery_of
 
-    gallery = [p for path in given for p in (list_images(path) if Path(path).is_dir() else [path])]
-    ranking = explainer.explain_ranking(query, gallery, topk=args.topk)
-    _write(ranking, args)
+    gallery = gallery_of(
+        [*given, *args.gallery], _tree(explainer, args), args.split, args.skip_broken, args.photographs
+    )
+    _write(explainer.explain_ranking(query, gallery, topk=args.topk, search=args.search), args)
+
+
+def _tree(explainer: Explainer, args: argparse.Namespace) -> Any:
+    """torchreid's tree of the run, with the folder of data sets that was given."""
+    from torchreid_amd.config import config_of_run, get_default_config
+
+    cfg = config_of_run(explainer.config) if explainer.config else get_default_config()
+    cfg.data.root = args.root or cfg.data.root
+    return cfg
+
+
+def _extract(args: argparse.Namespace) -> None:
+    if not args.paths and not args.model:
+        raise InputError("got no run folder; expected RUN, or --model NAME --weights FILE")
+    explainer, more = _explainer(args, "", 0)
+    if more:
+        raise InputError(
+            f"extract takes one run folder, not also {more[0]!r}; photographs are given by --data"
+        )
+    from torchreid_amd.gallery.extract import extract
+
+    store = extract(
+        explainer,
+        args.data,
+        args.store,
+        root=args.root,
+        splits=args.split,
+        components=not args.no_components,
+        maps=args.maps,
+        skip_broken=args.skip_broken,
+        verify=args.verify,
+    )
+    print(f"Written: {store.path} ({len(store)} photographs)")
 
 
 def _write(result: Any, args: argparse.Namespace) -> None:

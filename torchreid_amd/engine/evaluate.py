@@ -23,12 +23,15 @@ from torchreid_amd.engine.train import build_datamanager
 from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
 from torchreid_amd.evaluation.data.ground_truth import truth_of
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
+from torchreid_amd.evaluation.data.stored_images import stored_images
 from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
 from torchreid_amd.evaluation.pairs.score_pairs import evaluate_decomposition
 from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, labelled_attributes, questions
 from torchreid_amd.evaluation.report.tables import report_table
 from torchreid_amd.evaluation.retrieval import warn_where_nothing_counts
 from torchreid_amd.evaluation.reweighting import Reweighting, fit_reweighting
+from torchreid_amd.gallery.mark import Mark
+from torchreid_amd.gallery.store import Store
 from torchreid_amd.interpreter.distances import DISTANCES, get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
 
@@ -40,6 +43,7 @@ def evaluate(
     change: Callable[[Any], Any] = lambda cfg: cfg,
     weights: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
+    stores: Sequence[str | os.PathLike[str]] = (),
 ) -> dict[str, Any]:
     """Score a run on the test data of its configuration.
 
@@ -51,6 +55,8 @@ def evaluate(
         change: changes the run's configuration (other targets, another root …) and returns it.
         weights: the target's weights, if they have moved.
         settings: what to leave out, sample sizes and seed.
+        stores: files of stored features that have the test photographs, so that they are not decomposed
+            again; see :func:`torchreid_amd.extract`.
 
     Returns:
         The scores of each target data set, by name.
@@ -68,20 +74,31 @@ def evaluate(
     engine.normalize_feature = cfg.test.normalize_feature
     engine.set_model_mode("eval")
     fitted = cache(lambda: _fit_reweighting(engine, settings))  # once, for all targets
+    opened = [Store(path) for path in stores]
+    for store in opened:
+        store.check(Mark.of(engine.decomposer), whole=True)
     scores = {}
     for name in engine.datamanager.test_loader:
-        print(f"##### {name}: query and gallery are decomposed ...", flush=True)
-        scores[name] = _score(engine, name, settings, fitted)
+        print(f"##### {name}: query and gallery are {'read' if opened else 'decomposed'} ...", flush=True)
+        scores[name] = _score(engine, name, settings, fitted, opened)
         print(f"\n{report_table(scores[name])}\n", flush=True)
     _write(Path(folder), run, scores, settings)
     return scores
 
 
 def _score(
-    engine: ImageAMDEngine, name: str, settings: Settings, fitted: Callable[[], Reweighting]
+    engine: ImageAMDEngine,
+    name: str,
+    settings: Settings,
+    fitted: Callable[[], Reweighting],
+    stores: Sequence[Store],
 ) -> dict[str, Any]:
     loaders = engine.datamanager.test_loader[name]
-    query, gallery = (engine.decompose(name, loaders[side]) for side in ("query", "gallery"))
+    photographs = [_test_photographs(engine, name, side) for side in ("query", "gallery")]
+    if stores:
+        query, gallery = (stored_images(stores, side, engine.normalize_feature) for side in photographs)
+    else:
+        query, gallery = (engine.decompose(name, loaders[side]) for side in ("query", "gallery"))
     if settings.distractors_as_no:
         query, gallery = query.with_distractors_as_no(), gallery.with_distractors_as_no()
     train = _train_photographs(engine, settings)
@@ -107,7 +124,6 @@ def _score(
         rankers=rankers,  # type: ignore[arg-type]
     ).to_dict()
     truth = truth_of(name, engine.model.attributes)
-    photographs = [_test_photographs(engine, name, side) for side in ("query", "gallery")]
     testbed = Testbed(
         engine.decomposer, photographs[0], photographs[1], train, embedding, truth, settings.seed
     )

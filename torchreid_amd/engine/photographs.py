@@ -6,37 +6,17 @@ line; found after it, a night.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from torchreid_amd.config import dataset_kwargs
 from torchreid_amd.core import host
+from torchreid_amd.core.broken_photographs import broken_photographs, say_broken
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.images import read_image
-from torchreid_amd.core.progress_bar import progress
 
-_log = logging.getLogger(__name__)
 _SPLITS = ("train", "query", "gallery")
-
-
-def broken_photographs(paths: Iterable[str]) -> dict[str, str]:
-    """The files that cannot be read as photographs, in the order given, each with the reason in one line."""
-    wanted = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor() as pool:
-        reasons = progress(pool.map(_reason, wanted, chunksize=64), "reading photographs", len(wanted))
-        return {path: reason for path, reason in zip(wanted, reasons, strict=True) if reason}
-
-
-def _reason(path: str) -> str:
-    try:
-        read_image(path)
-    except InputError as error:
-        return str(error)
-    return ""
 
 
 @contextmanager
@@ -59,13 +39,7 @@ def whole_photographs(cfg: Any) -> Iterator[None]:
     if not found:
         yield
         return
-    first = next(iter(found.values()))
-    if not cfg.amd.skip_broken:
-        more = f", and {len(found) - 1} more cannot be read" if len(found) > 1 else ""
-        raise InputError(f"{first}{more}; --skip-broken (amd.skip_broken True) goes on without them")
-    _log.info(f"{len(found)} photographs cannot be read and are left out:")
-    for reason in found.values():
-        _log.info(f"  {reason}")
+    say_broken(found, cfg.amd.skip_broken)
     classes = host.image_datasets()
     own = {name: classes[name] for name in names}
     classes.update({name: partial(_without, kind, set(found)) for name, kind in own.items()})

@@ -44,6 +44,8 @@ from torchreid_amd.explanation.photographs import (
     read_once,
     same_persons,
 )
+from torchreid_amd.explanation.stored_gallery import rank_stored
+from torchreid_amd.gallery.store import Store
 from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
@@ -208,32 +210,42 @@ class Explainer:
     def explain_ranking(
         self,
         query: ImageLike,
-        gallery: Iterable[ImageLike] | str | os.PathLike[str],
+        gallery: Iterable[ImageLike | Store] | str | os.PathLike[str] | Store,
         topk: int = 10,
         batch_size: int = 64,
         same: Sequence[bool | None] | None = None,
+        search: str = "exact",
     ) -> Ranking:
         """Rank a gallery by the target's distance and explain the nearest.
 
         Args:
             query: the query photograph.
-            gallery: N photographs, or a folder of image files.
+            gallery: N photographs, a folder of image files, or stored features (a
+                :class:`~torchreid_amd.gallery.store.Store`, or several).
             topk: how many of the nearest to explain; all where there are fewer.
             batch_size: images a forward pass.
             same: whether each gallery photograph shows the query's person; where it is not given,
                 the run's data sets tell of their own photographs, and file names in the manner of
                 Market-1501 (``0002_c1s1_….jpg``) of others unless the run's are named otherwise.
+            search: of stored features: ``'exact'``, or by FAISS ``'flat'`` or ``'ivfpq'``.
 
         Raises:
-            InputError: as :meth:`explain`; or the gallery is empty, ``topk`` below 1, or ``same``
-                of another length.
+            InputError: as :meth:`explain`; or the gallery is empty, ``topk`` below 1, ``same``
+                of another length, or a store that is unfinished or of another model.
         """
         _check_batch(batch_size)
-        photographs = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
-        if not photographs:
-            raise InputError("the gallery is empty; give at least one photograph")
         if topk < 1:
             raise InputError(f"topk is {topk}; explain at least 1 photograph")
+        photographs: list[Any] = [gallery]
+        if not isinstance(gallery, Store):
+            photographs = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
+        stores = [given for given in photographs if isinstance(given, Store)]
+        if stores and len(stores) == len(photographs):
+            return rank_stored(self, query, stores, topk, batch_size, search)
+        if search != "exact":
+            raise InputError(f"search is {search!r}; an index is of stored features, extract them first")
+        if not photographs:
+            raise InputError("the gallery is empty; give at least one photograph")
         names = tuple(image_name(p) or f"gallery {n}" for n, p in enumerate(photographs, 1))
         query_name = image_name(query) or "query"
         if same is None:
@@ -259,6 +271,11 @@ class Explainer:
             names,
             tuple(None if s is None else bool(s) for s in same),
         )
+
+    @property
+    def decomposer(self) -> Decomposer:
+        """The interpreter with its input."""
+        return self._decomposer
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """torchreid's test transform of one RGB image: (3, H, W)."""

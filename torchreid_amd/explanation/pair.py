@@ -43,6 +43,8 @@ class ExplainedPair:
             not asked for.
         threshold: below this distance two photographs are taken for one person; None where nobody said.
         made_by: model, head, run and versions, see :mod:`torchreid_amd.explanation.origin`.
+        not_explained: why there is nothing but the distance, which is then all residual; "" where the
+            pair is explained.
     """
 
     distance: float
@@ -60,6 +62,7 @@ class ExplainedPair:
     account: Account | None = None
     threshold: float | None = None
     made_by: Mapping[str, str] = field(default_factory=dict)
+    not_explained: str = ""
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -134,6 +137,7 @@ class ExplainedPair:
             "labels": [[int(v) for v in side] for side in self.labels or ()] or None,
             "exclusive": [int(v) for v in self.exclusive] if known else None,
             "made_by": dict(self.made_by),
+            "not_explained": self.not_explained or None,
         }
         if maps:
             data["maps"] = [np.asarray(m, dtype=float).tolist() for m in self.attention]

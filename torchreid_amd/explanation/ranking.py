@@ -28,10 +28,12 @@ class RankedGallery:
         metric: the metric of every distance here.
         schema: the M attributes.
         explanations: of the query (A) and the k nearest photographs (B), nearest first.
-        distances: distance of the query from each gallery photograph (N,), in the order given.
+        distances: distance of the query from each gallery photograph (N,), in the order given. Of
+            stored features these are the nearest alone, nearest first, and so are the next three.
         order: positions in the gallery, nearest first (N,).
         gallery_names: paths in the order given.
         same: for each gallery photograph whether it shows the query's person; None: not known.
+        gallery_size: how many photographs were searched, where not all of them are listed here.
     """
 
     query: Image.Image
@@ -43,6 +45,7 @@ class RankedGallery:
     order: tuple[int, ...]
     gallery_names: tuple[str, ...]
     same: tuple[bool | None, ...]
+    gallery_size: int = 0
 
     def __len__(self) -> int:
         return len(self.explanations)
@@ -52,6 +55,11 @@ class RankedGallery:
 
     def __iter__(self) -> Iterator[ExplainedPair]:
         return iter(self.explanations)
+
+    @property
+    def searched(self) -> int:
+        """How many photographs were searched."""
+        return self.gallery_size or len(self.distances)
 
     @property
     def matches(self) -> tuple[bool | None, ...]:
@@ -68,6 +76,7 @@ class RankedGallery:
             "query": self.query_name,
             "metric": self.metric,
             "attribute_set": self.schema.name,
+            "gallery_size": self.searched,
             "gallery": list(self.gallery_names),
             "distances": [float(d) for d in self.distances],
             "order": list(self.order),
@@ -77,7 +86,7 @@ class RankedGallery:
 
     def __repr__(self) -> str:
         near = f", nearest {float(np.min(self.distances)):.4g}" if len(self.distances) else ""
-        return f"Ranking({len(self)} of {len(self.distances)} explained for {self.query_name!r}{near})"
+        return f"Ranking({len(self)} of {self.searched} explained for {self.query_name!r}{near})"
 
 
 def same_person(name_a: str, name_b: str) -> bool | None:

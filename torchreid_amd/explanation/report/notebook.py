@@ -33,7 +33,7 @@ def ranking_cell(r: RankedGallery) -> str:
         query=picture_uri(r.query, PICTURE),
         metric=metric_words(r.metric),
         shown=len(nearest),
-        gallery=len(r.distances),
+        gallery=r.searched,
         cards=[
             {
                 "rank": n,

@@ -75,7 +75,7 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
     reach = max((abs(fraction(e, k)) for e in r for k in range(len(e.schema))), default=1.0) or 1.0
 
     sheet.text(MARGIN, 0.28, "Who is nearest, and what makes them different", 15, weight="bold")
-    said = f"The nearest {len(r)} of {len(r.distances)}, by {metric_words(r.metric)}."
+    said = f"The nearest {len(r)} of {r.searched}, by {metric_words(r.metric)}."
     said += (
         " Bars: the whole distance by swapping parts between the photographs; below what counts most."
         if accounted
@@ -137,6 +137,8 @@ def _attributes(
     sheet: Sheet, e: ExplainedPair, left: float, top: float, column: float, count: int, reach: float
 ) -> None:
     """Name, share and a small bar for each of the largest shares; full width is the largest of all."""
+    if e.not_explained:
+        sheet.text(left, top, "\n".join(wrap(e.not_explained, 7.5, column)), 7.5, color=FAINT)
     for n, k in enumerate(e.order()[:count]):
         y = top + n * LINE
         sheet.text(left, y, shorten(e.schema.say(e.attributes[k]), 7.5, column - 0.38), 7.5)

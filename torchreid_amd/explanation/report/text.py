@@ -182,6 +182,8 @@ def _head_sentence(e: ExplainedPair, top: int) -> str:
 
 def top_words(e: ExplainedPair, top: int = 3) -> str:
     """The largest shares in a few words: "red upper body 21 %, hat 12 %"; of the account, if there is one."""
+    if e.not_explained:
+        return f"(distance alone: {e.not_explained})"
     if e.account is not None:
         return account_words(e.account, top)
     return ", ".join(f"{e.schema.say(e.attributes[k])} {fraction_text(e, k)}" for k in e.order()[:top])
@@ -196,7 +198,7 @@ def ranking_summary(r: RankedGallery, top: int = 3) -> str:
     """One line a photograph: rank, distance, file, whether it is the person, what differs most."""
     words = metric_words(r.metric)
     query = short_names((r.query_name, ""))[0]
-    lines = [f"{query}: the nearest {len(r)} of {len(r.distances)} photographs, by {words}."]
+    lines = [f"{query}: the nearest {len(r)} of {r.searched} photographs, by {words}."]
     for rank, (e, same) in enumerate(zip(r, r.matches, strict=True), 1):
         known = f" [{match_words(same)}]" if same is not None else ""
         lines.append(

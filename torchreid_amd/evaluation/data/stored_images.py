@@ -1,0 +1,51 @@
+"""One side of an evaluation out of stored features, without a photograph being opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
+from torchreid_amd.evaluation.data.labelled_images import LabelledImages
+from torchreid_amd.gallery.store import Store
+
+
+def stored_images(
+    stores: Sequence[Store], photographs: LabelledImages, normalize: bool = False
+) -> DecomposedImages:
+    """Photographs with their stored embeddings and components.
+
+    Args:
+        stores: files that together have all of them, with components.
+        photographs: N photographs with what is known of them.
+        normalize: embeddings at unit length, components scaled alike.
+
+    Raises:
+        InputError: a photograph is in none of the stores.
+    """
+    places = {path: (store, row) for store in stores for path, row in store.rows().items()}
+    found = [places.get(os.path.abspath(path)) for path in photographs.paths]
+    missing = [path for path, place in zip(photographs.paths, found, strict=True) if place is None]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise InputError(
+            f"{missing[0]!r}{more} cannot be found among the stored features; extract every split that is "
+            "tested: --split query gallery"
+        )
+    rows = [place for place in found if place is not None]
+    embedding = torch.from_numpy(np.stack([store.embedding[row] for store, row in rows]))
+    components = torch.from_numpy(np.stack([store.components[row] for store, row in rows]))
+    if normalize:
+        norm = embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        embedding, components = embedding / norm, (components / norm.unsqueeze(2)).half()
+    return DecomposedImages(
+        embedding,
+        components,
+        torch.from_numpy(photographs.pids),
+        torch.from_numpy(photographs.camids),
+        torch.from_numpy(photographs.labels),
+    )

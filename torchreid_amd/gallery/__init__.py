@@ -1,0 +1,1 @@
+"""Stored features of a gallery: written once, searched often."""
