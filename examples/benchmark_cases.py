@@ -167,11 +167,13 @@ def cases() -> dict[str, Case]:
         for head in heads:
             size = {"images": 8, "model": model, "head": head, **full}
             found[f"explanation-{head}-{model}"] = Case(explanation, size, {"images": 1, **small})
-    steps = [("amd", m, False) for m in ("osnet_x0_25", "osnet_x1_0", "resnet50")]
-    for head, model, half in (*steps, ("amd", "resnet50", True), ("additive", "osnet_x0_25", False)):
-        size = {"images": 24, "model": model, "head": head, "half": half, **full}
+    models = ("osnet_x0_25", "osnet_x1_0", "resnet50")
+    steps = [("amd", model, False, cached) for cached in (False, True) for model in models]
+    steps += [("amd", "resnet50", True, True), ("additive", "osnet_x0_25", False, True)]
+    for head, model, half, cached in steps:
+        size = {"images": 24, "model": model, "head": head, "half": half, "cached": cached, **full}
         # random weights make small distances: bfloat16 errs by more than a trained target's share
-        name = f"step-{head}-{model}{'-bf16' if half else ''}"
+        name = f"{'cached' if cached else 'step'}-{head}-{model}{'-bf16' if half else ''}"
         found[name] = Case(step, size, {"images": 3, **small}, 0.1 if half else 1e-4)
     rest = {"model": "osnet_x0_25", "batch": 32, **full}
     found["pairs"] = Case(pairs, {"pairs": 32, **rest}, {"pairs": 2, **small})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 import torchreid_amd as amd
-from torchreid_amd.engine.learner import precision, quick_interpreter
+from torchreid_amd.engine.cache.parts import StoredTarget, compute, parts_of
+from torchreid_amd.engine.learner import precision, quick_interpreter, with_target
 from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
@@ -18,20 +20,26 @@ from torchreid_amd.losses import AttributePriorLoss, MetricDistillationLoss, bat
 Sides = tuple[Callable[[], Tensor], Callable[[], Tensor] | None]
 
 
-def step(device: str, images: int, model: str, head: str, height: int, width: int, half: bool) -> Sides:
-    """A training step without the optimizer: folded (amd.fast); the published loop (additive: unfolded)."""
+def step(
+    device: str, images: int, model: str, head: str, height: int, width: int, half: bool, cached: bool
+) -> Sides:
+    """A step without the optimizer: amd.fast, or from a cache; the published loop (additive: unfolded)."""
     interpreter = amd.create_interpreter(model, head).to(device)
     batch, labels = batch_of(device, images, height, width)
     plain = copy.deepcopy(interpreter).train()
-    quick, _ = quick_interpreter(interpreter, half)
+    quick, layout, _ = quick_interpreter(interpreter, half)
+    given: Any = batch
+    if cached:
+        given = compute(quick.target, batch, parts_of(quick.head))
+        quick = with_target(interpreter, StoredTarget(interpreter.target, layout))
     quick.train()
     context, _ = precision(torch.device(device), half)
 
     def ours() -> Tensor:
         with context():
             if hasattr(quick.head, "loss"):
-                return stepped(quick, torch.stack([*quick.head.loss(quick.target, batch, labels).values()]))
-            out = quick(batch)
+                return stepped(quick, torch.stack([*quick.head.loss(quick.target, given, labels).values()]))
+            out = quick(given)
         return stepped(quick, losses(out.embedding, out.components, labels))
 
     def unfolded() -> Tensor:

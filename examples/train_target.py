@@ -50,9 +50,7 @@ def run(
     engine = torchreid.engine.ImageTripletEngine(
         load(args, sampler), model, optimizer, weight_t=weight_t, scheduler=scheduler, use_gpu=USE_GPU
     )
-    device = "cuda" if USE_GPU else "cpu"
-    with torch.autocast(device, torch.bfloat16, enabled=args.bf16):
-        engine.run(save_dir=args.save_dir, max_epoch=epochs, print_freq=10)
+    engine.run(save_dir=args.save_dir, max_epoch=epochs, print_freq=10)
 
 
 def main() -> None:
@@ -64,7 +62,6 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.003, help="at first; then two thirds (default: 0.003)")
     parser.add_argument("--warm-up", type=int, default=7, help="epochs without triplets (default: 7)")
     parser.add_argument("--epochs", type=int, default=24, help="epochs with them (default: 24)")
-    parser.add_argument("--bf16", action="store_true", help="matrix products in bfloat16: quicker with AMX")
     args = parser.parse_args()
 
     weights = Path(args.save_dir) / "target.pth"

@@ -147,7 +147,7 @@ def test_shares_in_bfloat16(head: str) -> None:
     stirred(interpreter.target.model)
     if head != "additive":
         nn.init.normal_(interpreter.head.decomposition.project.weight, std=0.5)  # maps that differ
-    quick, _ = quick_interpreter(interpreter, half=True)
+    quick, *_ = quick_interpreter(interpreter, half=True)
     images = torch.randn(6, 3, 64, 32)
     with torch.no_grad():
         exact = interpreter(images)

@@ -63,6 +63,7 @@ def with_whole_paths(cfg: CfgNode) -> CfgNode:
     for node, key in (
         (whole.data, "root"),
         (whole.model, "load_weights"),
+        (whole.amd, "cache_file"),
         (whole.amd.attributes, "file"),
         (whole.amd.attributes, "schema"),
     ):

@@ -22,8 +22,8 @@ RENAMED: dict[str, str] = {}
 def merge(cfg: CfgNode, config_file: str | os.PathLike[str] = "", opts: Sequence[str] = ()) -> CfgNode:
     """Change a configuration by a file, then by pairs; in place, all of it or nothing.
 
-    Unlike plain yacs, an integer is taken where a float belongs, ``true`` and ``false`` where a
-    truth value belongs, and any text where text belongs (a folder called ``2024``).
+    Unlike plain yacs, an integer is taken where a float belongs, ``true``, ``false``, ``on`` and
+    ``off`` where a truth value belongs, and any text where text belongs (a folder called ``2024``).
 
     Args:
         cfg: the configuration, e.g. of :func:`torchreid_amd.config.get_default_config`.
@@ -133,8 +133,8 @@ def _fit(current: Any, given: Any, key: str, where: str) -> Any:
         if isinstance(given, str):
             return given
     elif isinstance(current, bool):
-        if isinstance(value, str) and value.lower() in ("true", "false"):
-            return value.lower() == "true"
+        if isinstance(value, str) and value.lower() in ("true", "false", "on", "off"):
+            return value.lower() in ("true", "on")
         if isinstance(value, bool):
             return value
     elif isinstance(current, float):

@@ -146,6 +146,10 @@ def _amd_defaults() -> dict[str, Any]:
                 "decay": False,  # divide the prior by √iteration
             },
         },
+        "cache": False,  # compute what the head needs of the frozen target once, and train from that
+        "cache_file": "",  # where that is kept; empty: frozen.h5 in data.save_dir
+        "cache_precision": "fp16",  # of what is kept: fp16 or fp32
+        "cache_views": 4,  # augmented views of each photograph
         "fast": False,  # train on a copy of the frozen target with its batch normalisations folded
         "amp": False,  # train in bfloat16 where the machine has it; distances stay in single precision
         "skip_broken": False,  # leave out photographs that cannot be read instead of stopping

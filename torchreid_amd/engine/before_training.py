@@ -15,7 +15,15 @@ from torchreid_amd.targets.weights import has_fingerprint
 #: Keys that change nothing about what is trained and scored.
 _INDIFFERENT = (
     *("data.save_dir", "data.workers", "model.resume", "train.start_epoch", "train.print_freq"),
-    *("test.evaluate", "test.eval_freq", "test.start_eval", "test.batch_size", "amd.overwrite", "use_gpu"),
+    *(
+        "test.evaluate",
+        "test.eval_freq",
+        "test.start_eval",
+        "test.batch_size",
+        "amd.overwrite",
+        "amd.cache_file",
+        "use_gpu",
+    ),
 )
 
 

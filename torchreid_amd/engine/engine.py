@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as tree
 
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
-from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs, to_dict, with_whole_paths
+from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs
 from torchreid_amd.core import host
 from torchreid_amd.core.devices import has_bf16
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.files import atomic_path
-from torchreid_amd.core.host import PREFIX
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.core.registry import losses
 from torchreid_amd.engine.amd_model import InterpretedModel
 from torchreid_amd.engine.before_training import check_folder, check_metric, check_steps
-from torchreid_amd.engine.learner import precision, quick_interpreter
+from torchreid_amd.engine.cache.parts import StoredTarget
+from torchreid_amd.engine.cache.training import cache_path, stored_loader
+from torchreid_amd.engine.learner import precision, quick_interpreter, with_target
 from torchreid_amd.engine.progress import write_progress
+from torchreid_amd.engine.written_run import save_engine_run
 from torchreid_amd.evaluation import (
     DecomposedImages,
     DecompositionScores,
@@ -37,14 +35,10 @@ from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
-from torchreid_amd.interpreter.run_folder import save_run
 from torchreid_amd.losses import batch_pairs
-from torchreid_amd.targets.classifier import is_named_classifier
 
 _torchreid = host.torchreid()
 Engine: Any = _torchreid.engine.Engine
-
-TARGET = "target.safetensors"  #: where the target's weights are kept that came from no file
 
 
 def interpreter_of(model: nn.Module) -> Interpreter | None:
@@ -88,6 +82,7 @@ class ImageAMDEngine(Engine):
         labels: ManagerLabels | None = None,
     ) -> None:
         super().__init__(datamanager, use_gpu)
+        self.train_loader: Any = datamanager.train_loader
         interpreter = interpreter_of(model)
         if interpreter is None:
             raise InputError(
@@ -121,21 +116,29 @@ class ImageAMDEngine(Engine):
         """
         check_metric(self.model.metric, kwargs.get("dist_metric", "euclidean"))
         if not kwargs.get("test_only"):
+            self.train_loader = self.datamanager.train_loader
             check_steps(self, kwargs.get("max_epoch", 0))
             check_folder(self, save_dir)
-            self.prepare_steps()
         self.save_dir = save_dir
+        if not kwargs.get("test_only"):
+            self.prepare_steps()
         super().run(save_dir=save_dir, **kwargs)
 
     def prepare_steps(self) -> None:
-        """Choose how steps are computed (``amd.fast``, ``amd.amp``), and say it."""
-        cfg, chosen = self.config.amd, []
+        """Choose how steps are computed (``amd.fast``, ``amd.amp``, ``amd.cache``), and say it."""
+        cfg, chosen, layout = self.config.amd, [], torch.contiguous_format
+        self.learner = self.model
         if cfg.fast:
-            self.learner, done = quick_interpreter(self.model, cfg.amp and has_bf16(self.device))
+            self.learner, layout, done = quick_interpreter(self.model, cfg.amp and has_bf16(self.device))
             chosen.append(done)
         self.precision, kind = precision(self.device, cfg.amp)
         if cfg.fast or cfg.amp:
             print(f"Steps: {', '.join([*chosen, kind])}")
+        if cfg.cache:
+            path = cache_path(self.config, self.save_dir)
+            quick = self.learner.target
+            self.train_loader = stored_loader(self.config, self.train_loader, self.model, quick, path)
+            self.learner = with_target(self.model, StoredTarget(self.model.target, layout))
 
     def train(self, print_freq: int = 10, fixbase_epoch: int = 0, open_layers: Any = None) -> None:
         """One epoch, from its own seed."""
@@ -149,19 +152,19 @@ class ImageAMDEngine(Engine):
 
     def forward_backward(self, data: dict[str, Any]) -> dict[str, float]:
         """One step on a batch; gives the terms of the losses."""
-        images = data["img"].cuda() if self.use_gpu else data["img"]
-        labels = torch.from_numpy(self.labels.train(data)).to(images.device)
+        images = tree.tree_map_only(Tensor, lambda t: t.to(self.device), data["img"])
+        labels = torch.from_numpy(self.labels.train(data)).to(self.device)
         loss, summary = self.loss(images, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return summary
 
-    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, images: Any, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss over all pairs of a batch, self-pairs left out.
 
         Args:
-            images: (B, 3, H, W).
+            images: (B, 3, H, W), or, in a cached training, what the target makes of them.
             labels: (B, M) of 1 yes, 0 no, −1 unknown.
         """
         learner = self.learner
@@ -278,41 +281,3 @@ class ImageAMDEngine(Engine):
 
 def _fraction(percent: float | None) -> float:
     return 0.0 if percent is None else percent / 100
-
-
-def save_engine_run(engine: ImageAMDEngine, save_dir: str, epochs: int) -> Path:
-    """Write the run folder of an engine (see :mod:`torchreid_amd.interpreter.run_folder`).
-
-    Where the configuration names no file with the target's weights, they are written to
-    ``target.safetensors`` in the folder.
-    """
-    cfg, target = engine.config, engine.model.target
-    weights = cfg.model.load_weights
-    if not weights:
-        weights = Path(save_dir) / TARGET
-        state = {k: v.detach().cpu().contiguous().clone() for k, v in target.model.state_dict().items()}
-        data = safetensors.torch.save(state)
-        with atomic_path(weights) as temporary:
-            temporary.write_bytes(data)
-    name = target.name or cfg.model.name.removeprefix(PREFIX)
-    scores = {data: result.to_dict() for data, result in engine.scores.items()}
-    return save_run(
-        save_dir,
-        engine.model,
-        model=name,
-        num_classes=_identities(target.model.state_dict()),
-        loss=cfg.loss.name,
-        weights=weights,
-        size=engine.decomposer.size,
-        norm_mean=engine.decomposer.norm_mean,
-        norm_std=engine.decomposer.norm_std,
-        config=to_dict(with_whole_paths(cfg)),
-        scores={"epochs": epochs, "datasets": scores},
-        command=shlex.join(sys.argv),
-    )
-
-
-def _identities(state: dict[str, torch.Tensor]) -> int:
-    """How many identities a model's classifier tells apart; 1 where it has none."""
-    sizes = [v.shape[0] for k, v in state.items() if is_named_classifier(k) and k.endswith("weight")]
-    return sizes[-1] if sizes else 1

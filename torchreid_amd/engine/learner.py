@@ -24,8 +24,8 @@ def with_target(interpreter: Interpreter, target: Target) -> Interpreter:
     ).train(interpreter.training)
 
 
-def quick_interpreter(interpreter: Interpreter, half: bool) -> tuple[Interpreter, str]:
-    """The interpreter on a folded copy of its target, and what was done in words.
+def quick_interpreter(interpreter: Interpreter, half: bool) -> tuple[Interpreter, torch.memory_format, str]:
+    """The interpreter on a folded copy of its target, the layout of maps, and what was done in words.
 
     The head is the same object; the layout of its weights in memory may change, their values do not. Steps
     in single precision give the same losses to 1e-4.
@@ -39,7 +39,7 @@ def quick_interpreter(interpreter: Interpreter, half: bool) -> tuple[Interpreter
     interpreter.head.to(memory_format=layout)
     first = "last" if layout == torch.channels_last else "first"
     done = f"{target.folded} batch normalisations folded, channels {first}"
-    return with_target(interpreter, target), done
+    return with_target(interpreter, target), layout, done
 
 
 def precision(device: torch.device, amp: bool) -> tuple[Precision, str]:

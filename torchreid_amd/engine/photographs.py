@@ -15,6 +15,8 @@ from torchreid_amd.config import dataset_kwargs
 from torchreid_amd.core import host
 from torchreid_amd.core.broken_photographs import broken_photographs, say_broken
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.engine.cache.store import unchanged
+from torchreid_amd.engine.cache.training import cache_path
 
 _SPLITS = ("train", "query", "gallery")
 
@@ -23,6 +25,7 @@ _SPLITS = ("train", "query", "gallery")
 def whole_photographs(cfg: Any) -> Iterator[None]:
     """Check the photographs of a configuration's data sets; meanwhile torchreid sees whole ones alone.
 
+    Training photographs that a cache was made of (``amd.cache``) were whole then and are not read again.
     Where ``amd.skip_broken`` is set, broken ones are counted and listed, and left out of the data sets
     that are built inside the block.
 
@@ -30,12 +33,10 @@ def whole_photographs(cfg: Any) -> Iterator[None]:
         InputError: there are broken ones, and they are not to be skipped, or nothing is left.
     """
     names = list(dict.fromkeys([*cfg.data.sources, *cfg.data.targets]))
-    found = broken_photographs(
-        item[0]
-        for name in names
-        for split in _SPLITS
-        for item in getattr(host.image_dataset(name, **dataset_kwargs(cfg)), split)
-    )
+    sets = [host.image_dataset(name, **dataset_kwargs(cfg)) for name in names]
+    paths = [item[0] for data in sets for split in _SPLITS for item in getattr(data, split)]
+    known = unchanged(cache_path(cfg), paths) if cfg.amd.cache else set()
+    found = broken_photographs(path for path in paths if path not in known)
     if not found:
         yield
         return

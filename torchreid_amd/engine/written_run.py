@@ -1,0 +1,57 @@
+"""The run folder of an engine: what training leaves behind."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from torchreid_amd.config import to_dict, with_whole_paths
+from torchreid_amd.core.files import atomic_path
+from torchreid_amd.core.host import PREFIX
+from torchreid_amd.interpreter.run_folder import save_run
+from torchreid_amd.targets.classifier import is_named_classifier
+
+TARGET = "target.safetensors"  #: where the target's weights are kept that came from no file
+
+
+def save_engine_run(engine: Any, save_dir: str, epochs: int) -> Path:
+    """Write the run folder of an ``ImageAMDEngine`` (see :mod:`torchreid_amd.interpreter.run_folder`).
+
+    Where the configuration names no file with the target's weights, they are written to
+    ``target.safetensors`` in the folder.
+    """
+    cfg, target = engine.config, engine.model.target
+    weights = cfg.model.load_weights
+    if not weights:
+        weights = Path(save_dir) / TARGET
+        state = {k: v.detach().cpu().contiguous().clone() for k, v in target.model.state_dict().items()}
+        data = safetensors.torch.save(state)
+        with atomic_path(weights) as temporary:
+            temporary.write_bytes(data)
+    name = target.name or cfg.model.name.removeprefix(PREFIX)
+    scores = {data: result.to_dict() for data, result in engine.scores.items()}
+    return save_run(
+        save_dir,
+        engine.model,
+        model=name,
+        num_classes=_identities(target.model.state_dict()),
+        loss=cfg.loss.name,
+        weights=weights,
+        size=engine.decomposer.size,
+        norm_mean=engine.decomposer.norm_mean,
+        norm_std=engine.decomposer.norm_std,
+        config=to_dict(with_whole_paths(cfg)),
+        scores={"epochs": epochs, "datasets": scores},
+        command=shlex.join(sys.argv),
+    )
+
+
+def _identities(state: dict[str, torch.Tensor]) -> int:
+    """How many identities a model's classifier tells apart; 1 where it has none."""
+    sizes = [v.shape[0] for k, v in state.items() if is_named_classifier(k) and k.endswith("weight")]
+    return sizes[-1] if sizes else 1
