@@ -8,6 +8,7 @@ import numpy as np
 from toy_interpreter import noisy
 
 from torchreid_amd.account.account import Account, Row
+from torchreid_amd.account.phrase import Phrase
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.sets import market1501
 from torchreid_amd.explanation.explanation import Explanation
@@ -41,15 +42,16 @@ def accounted_explanation(names: tuple[str, str] = ("A", "B")) -> Explanation:
     regions[:10] = PARTS.index(UPPER)
     regions[:4] = PARTS.index(HEAD)
     regions[:, :2] = PARTS.index(REST)
+    schema, colours = market1501(), ((("upred", True),), (("upblue", True),))
     rows = (
-        Row(UPPER, "upper-body colour", 4.0, 0.4, ("upred",), "red upper body against blue upper body"),
-        Row(UPPER, "", 1.5, 0.15, (), "the rest of the upper body"),
-        Row(LOWER, "down", 2.2, 0.22, ("down",), "short lower body"),
-        Row(LOWER, "", 0.3, 0.03, (), "the rest of the lower body"),
-        Row(HEAD, "", 1.0, 0.1, (), "head"),
-        Row(CARRIED, "", 0.0, 0.0, (), "things carried"),
-        Row(REST, "gender", -1.0, -0.1, ("gender",), "female"),
-        Row(REST, "", 2.0, 0.2, (), "pose, build, camera and background"),
+        Row(UPPER, "upper-body colour", 4.0, 0.4, ("upred", "upblue"), Phrase(UPPER, colours, schema, True)),
+        Row(UPPER, "", 1.5, 0.15, (), Phrase(UPPER, divided=True)),
+        Row(LOWER, "down", 2.2, 0.22, ("down",), Phrase(LOWER, ((("down", True),),), schema)),
+        Row(LOWER, "", 0.3, 0.03, (), Phrase(LOWER, divided=True)),
+        Row(HEAD, "", 1.0, 0.1, (), Phrase(HEAD)),
+        Row(CARRIED, "", 0.0, 0.0, (), Phrase(CARRIED)),
+        Row(REST, "gender", -1.0, -0.1, ("gender",), Phrase(REST, ((("gender", True),),), schema)),
+        Row(REST, "", 2.0, 0.2, (), Phrase(REST, divided=True)),
     )
     account = Account(10.0, "euclidean", rows, (regions, regions))
     return dataclasses.replace(market_explanation(names=names), account=account)

@@ -216,7 +216,7 @@ def test_a_part_is_divided_in_the_proportion_of_weights_worked_out_by_hand():
     ]
     assert [r.contribution for r in rows] == pytest.approx([2 / 1.4, 0.8 / 1.4, 1 / 3, 2 / 3, 1.0])
     assert sum(r.share for r in rows) == pytest.approx(1)
-    assert rows[0].words == "red shirt against blue shirt" and rows[0].attributes == ("red", "blue")
+    assert rows[0].words == "red against blue shirt" and rows[0].attributes == ("red", "blue")
     assert rows[2].words == "no hat against hat" and rows[1].words == "the rest of the upper body"
 
 

@@ -150,6 +150,8 @@ def test_a_page_is_made_by_an_installed_wheel(tmp_path: Path) -> None:
     shipped = {p.name for p in (site / PACKAGE.name / templates).iterdir()}
     assert shipped == {p.name for p in (PACKAGE / templates).iterdir()}
     assert {Path(name).suffix for name in shipped} == {".html", ".css", ".js"}
+    languages = {p.name for p in (site / PACKAGE.name / "core" / "languages").iterdir()}
+    assert languages == {p.name for p in (PACKAGE / "core" / "languages").iterdir()}
     environment = {**os.environ, "PYTHONPATH": str(site)}
     done = subprocess.run(
         [sys.executable, "-c", PAGE], cwd=tmp_path, env=environment, capture_output=True, text=True

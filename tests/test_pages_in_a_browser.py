@@ -99,7 +99,7 @@ def test_pointing_at_a_row_shows_where_it_is_and_no_longer(visit: Open) -> None:
     page.hover("#row-2")
     k = e.order()[1]
     assert seen(page) == [f"A-map-{k}", f"B-map-{k}"]
-    assert page.inner_text("#shown") == f"{e.schema.say(e.attributes[k])}: 6.4 %"  # 9 · 25 / 351 of 10
+    assert page.inner_text("#shown") == f"{e.schema.say(e.attributes[k])}: 6.4\u00a0%"  # 9 · 25 / 351 of 10
     assert page.locator(".bar .on").get_attribute("data-row") == "row-2"
     page.mouse.move(5, 5)
     assert seen(page) == []

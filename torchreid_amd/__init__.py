@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torchreid_amd.config import get_default_config
     from torchreid_amd.core.entry_points import load_plugins
     from torchreid_amd.core.errors import InputError
+    from torchreid_amd.core.language import set_language
     from torchreid_amd.core.messages import show_progress
     from torchreid_amd.core.registry import (
         list_attributes,
@@ -90,6 +91,7 @@ else:
             "register_target": "targets",
             "reweight": "evaluation.reweighting:",
             "save_run": "interpreter.run_folder",
+            "set_language": "core.language",
             "show_progress": "core.messages",
             "targets": "targets:",
             "uninstall": "plugin",
@@ -137,6 +139,7 @@ __all__ = [
     "register_target",
     "reweight",
     "save_run",
+    "set_language",
     "show_progress",
     "targets",
     "uninstall",

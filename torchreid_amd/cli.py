@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchreid_amd.core import registry
 from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError, unknown_name
+from torchreid_amd.core.language import ENGLISH, set_language
 from torchreid_amd.core.messages import printed, show_progress
 from torchreid_amd.core.printable import forgiving_streams
 
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["GOMP_SPINCOUNT"] = SPINS  # read when torch is imported, which is now to come
     try:
         with outliving_the_reader(), printed(), show_progress():
+            set_language(getattr(args, "language", ENGLISH))
             args.run(args)
     except InputError as error:
         print(f"torchreid-amd: {error}", file=sys.stderr)
@@ -214,6 +216,9 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="distance below which two are taken for one person")
     parser.add_argument("--blur-heads", action="store_true", help="no heads in what is written")
     parser.add_argument("--anonymous", action="store_true", help="no file names in what is written")
+    parser.add_argument(
+        "--language", default=ENGLISH, metavar="NAME", help="en (default), de, or a translator's FILE.json"
+    )
 
 
 def _configure(args: argparse.Namespace, cfg: Any) -> Any:

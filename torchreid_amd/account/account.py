@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from torchreid_amd.account.phrase import Phrase
 from torchreid_amd.attributes.parts import PARTS
 
 ERROR = 0.05  #: of the share of a part: what accounts were off by on average; see examples/RESULTS.md
@@ -23,7 +24,7 @@ class Row:
         contribution: in units of the distance; what brings two photographs closer together is negative.
         share: of the distance; shares add up to 1, and are 0 where the distance is.
         attributes: names of the attributes it is about.
-        words: for readers.
+        phrase: what it is about, for readers; :attr:`words` says it.
     """
 
     part: str
@@ -31,7 +32,12 @@ class Row:
     contribution: float
     share: float
     attributes: tuple[str, ...]
-    words: str
+    phrase: Phrase | str
+
+    @property
+    def words(self) -> str:
+        """What it is about, in the language that is chosen."""
+        return str(self.phrase)
 
     @property
     def counts(self) -> bool:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchreid_amd.account.account import Row
-from torchreid_amd.attributes.parts import CARRIED, PARTS, REST
+from torchreid_amd.account.phrase import Phrase, Worn
+from torchreid_amd.attributes.parts import PARTS, REST
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema, Labels
 
 KNOWN = 0.05  #: weight of an attribute that labels know to differ, beside its contribution
@@ -85,18 +86,18 @@ def rows_of(
         named = sorted((s for s in shared if s[0] >= LEAST * distance and s[0] > 0), key=lambda s: -s[0])
         for contribution, entry in named:
             about = tuple(schema.attributes[k] for k in _told(entry, contributions, labels))
-            words = _words(schema, entry, contributions, labels)
-            rows.append(_row(part, entry.name, contribution, distance, about, words))
+            phrase = _phrase(schema, entry, contributions, labels)
+            rows.append(_row(part, entry.name, contribution, distance, about, phrase))
         left = value - sum(contribution for contribution, _ in named)
-        rows.append(_row(part, "", left, distance, (), _rest_words(part, bool(named))))
+        rows.append(_row(part, "", left, distance, (), Phrase(part, divided=bool(named))))
     return tuple(rows)
 
 
 def _row(
-    part: str, what: str, contribution: float, distance: float, attributes: tuple[str, ...], words: str
+    part: str, what: str, contribution: float, distance: float, attributes: tuple[str, ...], phrase: Phrase
 ) -> Row:
     share = contribution / distance if distance else 0.0
-    return Row(part, what, float(contribution), float(share), attributes, words)
+    return Row(part, what, float(contribution), float(share), attributes, phrase)
 
 
 def _weight(entry: Entry, value: float, contributions: NDArray[np.floating], labels: Pair | None) -> float:
@@ -120,29 +121,18 @@ def _told(entry: Entry, contributions: NDArray[np.floating], labels: Pair | None
     return known or [k for k in entry.members if _differs(k, labels) is None and contributions[k] > 0]
 
 
-def _words(
+def _phrase(
     schema: AttributeSchema, entry: Entry, contributions: NDArray[np.floating], labels: Pair | None
-) -> str:
-    told = _told(entry, contributions, labels)
+) -> Phrase:
+    told, group = _told(entry, contributions, labels), len(entry.members) > 1
     if labels is not None and any(_differs(k, labels) for k in told):
-        sides = (_worn(schema, told, side) for side in labels)
-        return " against ".join(sides)
-    if len(entry.members) == 1:
-        return schema.say(schema.attributes[told[0]])
-    largest = sorted(told, key=lambda k: -float(contributions[k]))[:2]
-    return ", ".join(schema.say(schema.attributes[k]) for k in sorted(largest))
+        a, b = (_worn(schema, told, side) for side in labels)
+        return Phrase(entry.part, (a, b), schema, group)
+    largest = sorted(sorted(told, key=lambda k: -float(contributions[k]))[:2])
+    return Phrase(entry.part, (tuple((schema.attributes[k], True) for k in largest),), schema, group)
 
 
-def _worn(schema: AttributeSchema, members: Sequence[int], labels: Labels) -> str:
+def _worn(schema: AttributeSchema, members: Sequence[int], labels: Labels) -> Worn:
     """What one person has: the members that are yes, or the first that is no."""
     yes = [k for k in members if labels[k] == 1]
-    if not yes:
-        return schema.say(schema.attributes[members[0]], False)
-    return " and ".join(schema.say(schema.attributes[k]) for k in yes)
-
-
-def _rest_words(part: str, named: bool) -> str:
-    if part == REST:
-        return "pose, build, camera and background"
-    what = "things carried" if part == CARRIED else part
-    return f"the rest of the {what}" if named else what
+    return tuple((schema.attributes[k], bool(yes)) for k in (yes or members[:1]))

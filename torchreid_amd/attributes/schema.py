@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from torchreid_amd.attributes.parts import PARTS
 from torchreid_amd.core.errors import InputError, unknown_name
+from torchreid_amd.core.language import attribute_words, english, say
 
 NONE = "none"  #: name of the set without attributes
 UNKNOWN = -1  #: label of an attribute nobody annotated; 0 is "no", 1 is "yes"
@@ -76,11 +77,14 @@ class AttributeSchema:
         return [[self.index(a) for a in members] for members in self.groups.values()]
 
     def say(self, attribute: str, yes: bool = True) -> str:
-        """The attribute in words: what "yes" (or "no") means."""
-        given = self.words.get(attribute)
-        if given is None:
-            return attribute if yes else f"no {attribute}"
-        return given[0] if yes else given[1]
+        """The attribute in words: what "yes" (or "no") means, in the language that is chosen.
+
+        Words that the package has are translated; a user's own are said as they are.
+        """
+        words = attribute_words(attribute, self.words.get(attribute))
+        if words is None:
+            return attribute if yes else say("attribute.no", attribute=attribute)
+        return words[0] if yes else words[1]
 
     def select(self, attributes: Sequence[str], name: str = "") -> AttributeSchema:
         """The schema of some of the attributes, in the order given."""
@@ -138,7 +142,7 @@ def _names(given: Any) -> tuple[str, ...]:
 
 
 def _words(given: Any) -> tuple[str, str]:
-    words = (given, f"not {given}") if isinstance(given, str) else _names(given)
+    words = (given, english("attribute.not").format(words=given)) if isinstance(given, str) else _names(given)
     if len(words) != 2:
         raise TypeError(f"{given!r} is not [yes, no]")
     return words[0], words[1]

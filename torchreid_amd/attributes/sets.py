@@ -12,6 +12,7 @@ from dataclasses import replace
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.language import english
 from torchreid_amd.core.registry import attribute_sets, register_attributes
 
 _UPPER = "upper-body colour"
@@ -21,27 +22,14 @@ _PARTS = {"backpack": CARRIED, "bag": CARRIED, "handbag": CARRIED, "hat": HEAD, 
 _PARTS |= {"up": UPPER, "top": UPPER, "down": LOWER, "clothes": LOWER, "boots": LOWER, "shoes": LOWER}
 
 
-def _schema(name: str, order: str, words: dict[str, tuple[str, str]]) -> AttributeSchema:
+def _schema(name: str, order: str) -> AttributeSchema:
     attributes = tuple(order.split())
     upper = tuple(a for a in attributes if a.startswith("up") and a != "up")
     lower = tuple(a for a in attributes if a.startswith("down") and a != "down")
-    colours = {
-        a: (f"{a.removeprefix(part)} {body} body", f"{body} body not {a.removeprefix(part)}")
-        for part, body, group in (("up", "upper", upper), ("down", "lower", lower))
-        for a in group
-    }
+    words = {a: (english(f"attributes.{a}.yes"), english(f"attributes.{a}.no")) for a in attributes}
     parts = {a: UPPER for a in upper} | {a: LOWER for a in lower}
     parts |= {a: p for a, p in _PARTS.items() if a in attributes}
-    return AttributeSchema(name, attributes, {_UPPER: upper, _LOWER: lower}, words | colours, parts)
-
-
-_CARRIED = {
-    "backpack": ("backpack", "no backpack"),
-    "bag": ("bag", "no bag"),
-    "handbag": ("handbag", "no handbag"),
-    "hat": ("hat", "no hat"),
-    "gender": ("female", "male"),
-}
+    return AttributeSchema(name, attributes, {_UPPER: upper, _LOWER: lower}, words, parts)
 
 
 @register_attributes
@@ -52,13 +40,6 @@ def market1501() -> AttributeSchema:
         "backpack bag clothes down downblack downblue downbrown downgray downgreen downpink "
         "downpurple downwhite downyellow gender hair handbag hat up upblack upblue upgray upgreen "
         "uppurple upred upwhite upyellow",
-        _CARRIED
-        | {
-            "clothes": ("pants", "dress or skirt"),
-            "down": ("short lower body", "long lower body"),
-            "hair": ("long hair", "short hair"),
-            "up": ("short sleeves", "long sleeves"),
-        },
     )
 
 
@@ -69,12 +50,6 @@ def dukemtmcreid() -> AttributeSchema:
         "dukemtmcreid",
         "backpack bag boots downblack downblue downbrown downgray downgreen downred downwhite "
         "gender handbag hat shoes top upblack upblue upbrown upgray upgreen uppurple upred upwhite",
-        _CARRIED
-        | {
-            "boots": ("boots", "no boots"),
-            "shoes": ("light shoes", "dark shoes"),
-            "top": ("long upper body", "short upper body"),
-        },
     )
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from torchreid_amd.attributes.schema import NONE, AttributeSchema
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import ImageLike, image_name, read_image
+from torchreid_amd.core.language import english
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.photographs import LabelsByPath, same_persons
 from torchreid_amd.gallery.approximate import open_index
@@ -25,8 +26,8 @@ from torchreid_amd.interpreter.distances import get_distance
 OTHER = 1e-3  #: of the distance from nothing: a photograph further than this from its features is another
 GREY = (225, 225, 225)  #: where a photograph would be
 
-MISSING = "the photograph is not there"
-CHANGED = "another photograph is there now"
+MISSING = english("alone.missing")
+CHANGED = english("alone.changed")
 
 
 class ExplainsPairs(Protocol):

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchreid_amd.core.errors import unknown_name
+from torchreid_amd.core.language import say
 
 _TINY = 1e-12  # keeps the gradient of the square root finite where two embeddings are equal
 
@@ -24,17 +25,20 @@ class Distance:
 
     Attributes:
         name: the name it is chosen by.
-        words: how a sentence names it.
         host_metric: the ``dist_metric`` under which torchreid ranks in the same order.
         between: ``(…, D), (…, D) -> (…)``, element by element.
         matrix: ``(…, N, D), (…, K, D) -> (…, N, K)``, each against each, by matrix product.
     """
 
     name: str
-    words: str
     host_metric: str
     between: Callable[[Tensor, Tensor], Tensor]
     matrix: Callable[[Tensor, Tensor], Tensor]
+
+    @property
+    def words(self) -> str:
+        """How a sentence names it."""
+        return say(f"metric.{self.name}.name")
 
 
 def _squared_between(x: Tensor, y: Tensor) -> Tensor:
@@ -64,15 +68,12 @@ DISTANCES = {
     for d in (
         Distance(
             "euclidean",
-            "Euclidean distance",
             "euclidean",
             lambda x, y: _root(_squared_between(x, y)),
             lambda x, y: _root(_squared_matrix(x, y)),
         ),
-        Distance(
-            "squared_euclidean", "squared Euclidean distance", "euclidean", _squared_between, _squared_matrix
-        ),
-        Distance("cosine", "cosine distance", "cosine", _cosine_between, _cosine_matrix),
+        Distance("squared_euclidean", "euclidean", _squared_between, _squared_matrix),
+        Distance("cosine", "cosine", _cosine_between, _cosine_matrix),
     )
 }
 

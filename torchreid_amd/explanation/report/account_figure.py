@@ -10,6 +10,7 @@ from PIL import Image
 
 from torchreid_amd.account.account import ERROR
 from torchreid_amd.attributes.parts import PARTS, REST
+from torchreid_amd.core.language import say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.bar import NOTHING
 from torchreid_amd.explanation.report.layout import FAINT, INK, PART_COLOURS, Sheet, shorten, text_width
@@ -66,15 +67,15 @@ def draw_account(
         )  # fmt: skip
     if key:
         _key(sheet, e, left, top + BAR + 0.1)
-    notes = ["by swapping parts between the photographs"]
+    notes = [say("figure.swapping")]
     if any(_pale(p) for p, _, _ in drawn):
-        notes.append("paler: the rest of a part")
+        notes.append(say("figure.paler"))
     if not all(p.certain for p, _, _ in drawn):
-        notes.append(f"without words: within the error of {percent(ERROR)}")
+        notes.append(say("figure.without_words", error=percent(ERROR)))
     less = [p for p in pieces(e) if p.value < -NOTHING * e.distance]
     if less:
-        said = ", ".join(f"{p.words} {percent(p.value / e.distance)}" for p in less)
-        notes.append(f"not drawn, since it brings them nearer: {said}")
+        said = say("list.between").join(f"{p.words} {percent(p.value / e.distance)}" for p in less)
+        notes.append(say("figure.not_drawn", things=said))
     below = top + BAR + 0.1 + (KEY if key else 0)
     sheet.text(left, below, shorten("; ".join(notes), 7.5, width), 7.5, color=FAINT)
 
@@ -86,7 +87,7 @@ def _pale(p: Piece) -> bool:
 def _fitting(p: Piece, distance: float, width: float) -> str:
     """As much of what a segment is as it has room for; its percentage comes first."""
     share = percent(p.value / distance)
-    words = "the rest" if _pale(p) else p.words
+    words = say("figure.left") if _pale(p) else p.words
     room = width - text_width(f" {share}", 7.5)
     if room < min(LEAST_WORDS, text_width(words, 7.5)):
         return share if room > 0 else ""

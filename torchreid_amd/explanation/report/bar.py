@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+from torchreid_amd.core.language import say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.pieces import Piece, part_name, pieces, shown_and_small
 from torchreid_amd.explanation.report.text import percent
@@ -44,7 +45,7 @@ def bar_of(e: ExplainedPair, owner: str = "row") -> dict[str, Any]:
         "up": [r for r in rows if r["value"] > 0],
         "down": [r for r in reversed(rows) if r["value"] < 0],
         "distance": e.distance / longest,
-        "said": ", ".join(f"{r['words']} {r['share']}" for r in rows) or "the distance is 0",
+        "said": ", ".join(f"{r['words']} {r['share']}" for r in rows) or say("piece.zero"),
     }
 
 
@@ -70,7 +71,7 @@ def _group(part: str, found: list[Piece], distance: float, before: int) -> dict[
 def _together(small: list[Piece]) -> Piece:
     """The pieces that are not worth a line of their own, as one."""
     count, value = sum(p.named for p in small), sum(p.value for p in small)
-    words = f"{count} smaller ones together" if count > 1 else small[0].words
+    words = say("piece.smaller", count=count) if count > 1 else small[0].words
     first = small[0]
     layer = first.layer if first.part or len(small) == 1 else ""
     look = f"{first.look} small" if first.part else "small"
@@ -84,7 +85,7 @@ def _row(p: Piece, distance: float) -> dict[str, Any]:
         "words": p.words,
         "note": p.note,
         "value": 0.0 if nothing else p.value,
-        "share": "≈ 0 %" if nothing else percent(share),
+        "share": f"≈ {percent(0)}" if nothing else percent(share),
         "look": p.look,
         "layer": p.layer,
         "certain": p.certain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -24,11 +25,12 @@ from torchreid_amd.core.printable import printable
 from torchreid_amd.explanation.report.fonts import fitting_fonts, measurable
 
 DPI = 160
+_BREAKS = re.compile(r"[ \t\r\n]+")  # where a line may break; not at a no-break space
 INK = "#1f2328"  # text
 FAINT = "#667079"  # secondary text and lines
 REMAINDER = "#8a939c"
 COLOURS = {1: "#d1603d", 0: "#3a7ca5", -1: "#9aa3ab"}  # exclusive, common, unknown
-MEANING = {1: "exclusive: the two persons differ", 0: "common: they agree", -1: "not known"}
+MEANING = {1: "meaning.exclusive", 0: "meaning.common", -1: "meaning.unknown"}  # what says what they mean
 PART_COLOURS = dict(zip(PARTS, ("#2c66ab", "#a9540f", "#1f7558", "#8a4a9b", "#8a939c"), strict=True))
 FRAMES = {True: "#2e8b57", False: "#c8372d", None: "#9aa3ab"}  # same person, another, not known
 
@@ -89,7 +91,7 @@ def shorten(words: str, size: float, width: float, keep_end: bool = False) -> st
         width: inches.
         keep_end: cut at the front (for paths, whose end tells most).
     """
-    words = " ".join(words.split())
+    words = " ".join(_BREAKS.split(words.strip()))
     if text_width(words, size) <= width:
         return words
     low, high = 0, len(words)
@@ -109,7 +111,7 @@ def _cut(words: str, length: int, keep_end: bool) -> str:
 def wrap(words: str, size: float, width: float, lines: int = 2) -> list[str]:
     """Words broken into at most ``lines`` lines of at most ``width`` inches; the rest is cut."""
     done: list[str] = []
-    left = words.split()
+    left = _BREAKS.split(words.strip()) if words.strip() else []
     while left and len(done) < lines - 1:
         line = left.pop(0)
         while left and text_width(f"{line} {left[0]}", size) <= width:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from torchreid_amd.attributes.parts import PARTS
+from torchreid_amd.core.language import say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.account_figure import BAR, NOTE, draw_account, parts_picture
 from torchreid_amd.explanation.report.layout import (
@@ -45,7 +46,7 @@ def draw_model_alone(e: ExplainedPair) -> Figure:
     least = MARGIN + max(text_width(distance_sentence(e), 10), 6.0) + MARGIN
     width = max(least, 2 * MARGIN + 2 * side + 0.3 if account is None else rows_left + ROWS + MARGIN)
     sheet = Sheet(width, header + HEADS + PANEL + MARGIN)
-    sheet.text(MARGIN, 0.3, "What the distance of A and B is made of", 15, weight="bold")
+    sheet.text(MARGIN, 0.3, say("figure.pair"), 15, weight="bold")
     sheet.text(MARGIN, 0.66, distance_sentence(e) if e.distance else lead(e), 10, color=FAINT)
     for n, image in enumerate(thumbs):
         left, name = MARGIN + n * (side + 0.3), "AB"[n]
@@ -79,5 +80,7 @@ def _rows(sheet: Sheet, e: ExplainedPair, left: float, top: float, width: float)
         axes.set(xlim=(0, reach), xticks=[], yticks=[], facecolor="#eceff1")
         axes.margins(y=0)
         axes.spines[:].set_visible(False)
-        note = "within the error" if not p.certain else p.words if p.words != part_name(p.part) else ""
+        note = (
+            say("figure.within_error") if not p.certain else p.words if p.words != part_name(p.part) else ""
+        )
         sheet.text(left, y + 0.33, shorten(note, 7.5, width), 7.5, color=FAINT)

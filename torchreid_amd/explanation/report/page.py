@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from torchreid_amd.core.language import say
 from torchreid_amd.explanation.report.overlay import Scale, is_signed, overlay_colours, thumbnail
 from torchreid_amd.explanation.report.text import number, percent
 
@@ -86,4 +87,5 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.globals["say"] = say
 _TEMPLATES.filters.update(number=number, percent=percent, gradient=_gradient, place=_place, end=_end)

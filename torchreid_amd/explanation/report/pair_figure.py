@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from torchreid_amd.core.language import local_number, say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.account_figure import (
     BAR,
@@ -35,7 +36,6 @@ from torchreid_amd.explanation.report.overlay import Scale, muted, shared_scale,
 from torchreid_amd.explanation.report.text import (
     distance_sentence,
     fraction_text,
-    metric_words,
     number,
     part_heading,
     percent,
@@ -84,7 +84,7 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     width = max(bars_left + BARS + SHARES + MARGIN, 9.0)
     sheet = Sheet(width, header + max(block_height, bars_height) + FOOTER)
 
-    sheet.text(MARGIN, 0.3, "What the distance of A and B is made of", 15, weight="bold")
+    sheet.text(MARGIN, 0.3, say("figure.pair"), 15, weight="bold")
     sheet.text(MARGIN, 0.66, f"{distance_sentence(e)} {residual_sentence(e)}", 10, color=FAINT)
     if account is not None:
         draw_account(sheet, e, MARGIN, HEADER, sheet.width - 2 * MARGIN)
@@ -105,7 +105,9 @@ def _photographs(
     second = first + column + GAP
     maps_left = first if account is None else second
     if account is not None:
-        sheet.text(second + column / 2, top - 0.08, "parts", 8.5, ha="center", va="bottom", weight="bold")
+        sheet.text(
+            second + column / 2, top - 0.08, say("figure.parts"), 8.5, ha="center", va="bottom", weight="bold"
+        )
     maps = {
         (side, k): e.map(side, e.attributes[k], (thumbs[side].height, thumbs[side].width))
         for side in (0, 1)
@@ -165,7 +167,7 @@ def _scale_bar(sheet: Sheet, scale: Scale, left: float, top: float, width: float
     axes.set_xticks(ticks, [number(0 if abs(t) < tiny else t) for t in ticks])
     axes.tick_params(labelsize=7.5, colors=FAINT, length=2.5)
     axes.spines[:].set(linewidth=0.5, color=FAINT)
-    axes.set_xlabel("attention, one scale for all overlays", fontsize=8, color=FAINT, labelpad=2)
+    axes.set_xlabel(say("figure.scale"), fontsize=8, color=FAINT, labelpad=2)
 
 
 def _bars(axes: Axes, e: ExplainedPair, names: list[str], width: float) -> None:
@@ -178,7 +180,7 @@ def _bars(axes: Axes, e: ExplainedPair, names: list[str], width: float) -> None:
     if e.remainder is not None:
         values = np.append(values, e.remainder)
         axes.barh(count, e.remainder, height=0.72, color=REMAINDER, hatch="////", edgecolor="white", zorder=2)
-        names = [*names, "shared remainder"]
+        names = [*names, say("piece.remainder_row")]
         rest = percent(e.remainder / e.distance if e.distance else 0.0)
         beside = axes.get_yaxis_transform()
         axes.text(1.0 + 0.48 / width, count, rest, transform=beside, ha="right", va="center", size=8.5)
@@ -216,19 +218,22 @@ def _bars(axes: Axes, e: ExplainedPair, names: list[str], width: float) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=7.5, colors=FAINT, length=2.5)
-    axes.set_xlabel(f"contribution to the {metric_words(e.metric)}", fontsize=8.5, color=FAINT)
+    axes.xaxis.set_major_formatter(lambda value, _: local_number(f"{value:g}"))
+    axes.set_xlabel(say(f"metric.{e.metric}.to"), fontsize=8.5, color=FAINT)
 
 
 def _legend(sheet: Sheet, e: ExplainedPair, left: float, top: float) -> None:
     present = sorted({int(v) for v in e.exclusive}, reverse=True)
-    handles: list[Patch | Line2D] = [Patch(color=COLOURS[v], label=MEANING[v]) for v in present]
+    handles: list[Patch | Line2D] = [Patch(color=COLOURS[v], label=say(MEANING[v])) for v in present]
     if present == [-1]:
         handles = []
     if e.remainder is None:
-        even = f"even split, {percent(1 / len(e.schema))} each"
+        even = say("meaning.even", share=percent(1 / len(e.schema)))
         handles.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=even))
     else:
-        handles.append(Patch(facecolor=REMAINDER, hatch="////", edgecolor="white", label="no attribute's"))
+        handles.append(
+            Patch(facecolor=REMAINDER, hatch="////", edgecolor="white", label=say("figure.no_attribute"))
+        )
     sheet.figure.legend(
         handles=handles,
         loc="upper left",

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from torchreid_amd.account.account import ERROR
+from torchreid_amd.core.language import say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.bar import bar_of
 from torchreid_amd.explanation.report.layers import layer
@@ -20,17 +21,17 @@ from torchreid_amd.explanation.report.text import (
     fraction_text,
     label_words,
     made_by_words,
-    metric_words,
     number,
     part_heading,
     percent,
     residual_sentence,
     short_names,
+    shown_name,
     threshold_sentence,
 )
 
 TINY = 0.001  #: attributes that make up less are named together in the table
-_YES = {1: "yes", 0: "no", -1: "–"}
+_YES = {1: "label.yes", 0: "label.no", -1: "label.unknown"}
 
 
 def pair_page(e: ExplainedPair) -> str:
@@ -46,14 +47,14 @@ def pair_page(e: ExplainedPair) -> str:
     return render(
         "pair.html",
         ("page.js",),
-        tab=" and ".join(short),
-        title=f"Why these two are {number(e.distance)} apart" if e.distance else "These two are the same",
+        tab=say("page.tab", a=short[0], b=short[1]),
+        title=say("page.apart", number=number(e.distance)) if e.distance else say("page.same"),
         lead=lead(e),
         distance=distance_sentence(e),
         sides=[
             {
                 "letter": letter,
-                "name": e.names[s],
+                "name": shown_name(e.names[s]),
                 "short": short[s],
                 "picture": picture_uri(e.images[s]),
                 "layers": {name: layer(e, s, name, scale) for name in [*regions, *maps]},
@@ -91,11 +92,12 @@ def _table(e: ExplainedPair) -> dict[str, Any]:
             continue
         known = label_words(e, k)
         said = f"{name}: {fraction_text(e, k)}" + (f" ({known})" if known else "")
-        labels = [_YES[int(side[k])] for side in e.labels or ()]
+        labels = [say(_YES[int(side[k])]) for side in e.labels or ()]
         drawn = row(name, values[k], fraction_text(e, k), f"k{int(e.exclusive[k])}")
         rows.append({**drawn, "layer": f"map-{k}", "said": said, "labels": labels})
     for value in rest:
-        drawn = row("shared remainder", value, percent(value / e.distance if e.distance else 0.0), "rest")
+        share = percent(value / e.distance if e.distance else 0.0)
+        drawn = row(say("piece.remainder_row"), value, share, "rest")
         rows.append({**drawn, "layer": "", "labels": ["", ""]})
     even = (sum(values) / len(values) - low) / span if e.remainder is None else None
     return {
@@ -105,7 +107,7 @@ def _table(e: ExplainedPair) -> dict[str, Any]:
         "count": len(e.schema),
         "zero": -low / span if low < 0 else None,
         "even": even,
-        "metric": metric_words(e.metric),
+        "caption": say(f"metric.{e.metric}.all"),
         "heading": part_heading(e),
         "labelled": e.labels is not None,
         "key": _key(e),
@@ -115,7 +117,7 @@ def _table(e: ExplainedPair) -> dict[str, Any]:
 
 def _key(e: ExplainedPair) -> list[dict[str, str]]:
     present = sorted({int(v) for v in e.exclusive}, reverse=True) if e.labels else []
-    items = [{"look": f"k{v}", "words": MEANING[v]} for v in present]
+    items = [{"look": f"k{v}", "words": say(MEANING[v])} for v in present]
     if e.remainder is None:
-        items.append({"look": "even", "words": f"even split, {percent(1 / len(e.schema))} each"})
+        items.append({"look": "even", "words": say("meaning.even", share=percent(1 / len(e.schema)))})
     return items

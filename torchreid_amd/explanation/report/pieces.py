@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torchreid_amd.account.account import Row
-from torchreid_amd.attributes.parts import CARRIED, PARTS, REST
+from torchreid_amd.attributes.parts import PARTS, REST
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.core.language import known, say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.text import label_words
 
@@ -31,6 +32,7 @@ class Piece:
         note: what is known of it.
         part: the part of the picture it belongs to; "" where pieces are not sorted by part.
         certain: whether it is larger than the error of such pieces.
+        left: whether it is what attributes leave of a part, and not all of it.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Piece:
     note: str = ""
     part: str = ""
     certain: bool = True
+    left: bool = False
 
 
 def pieces(e: ExplainedPair) -> list[Piece]:
@@ -50,12 +53,10 @@ def pieces(e: ExplainedPair) -> list[Piece]:
 
     Those of its account, where there is one, by part of the picture; else the head's contributions.
     """
-    return _by_head(e) if e.account is None else [_of_row(e.schema, row) for row in e.account.rows]
-
-
-def _left_over(row: Row) -> bool:
-    """Whether a row is what attributes leave of a part, and not all of it."""
-    return not row.what and row.words.startswith("the rest of")
+    if e.account is None:
+        return _by_head(e)
+    divided = {row.part for row in e.account.rows if row.what}
+    return [_of_row(e.schema, row, row.part in divided and not row.what) for row in e.account.rows]
 
 
 def region_name(part: str) -> str:
@@ -65,38 +66,31 @@ def region_name(part: str) -> str:
 
 def part_name(part: str) -> str:
     """A part of the picture in words."""
-    return "things carried" if part == CARRIED else part
+    return say(f"parts.{part}.name") if part else ""
 
 
-def _of_row(schema: AttributeSchema, row: Row) -> Piece:
+def _of_row(schema: AttributeSchema, row: Row, left: bool) -> Piece:
     look = PART_LOOKS[row.part]
-    if _left_over(row) and look != "rest":
+    if left and look != "rest":
         look += " other"
     if row.what in schema.attributes:
         name = schema.say(row.what)
+    elif row.what:
+        name = say(f"groups.{row.what}") if known(f"groups.{row.what}") else row.what
     else:
-        name = row.what or f"the rest of the {part_name(row.part)}".replace("rest of the rest", "rest")
+        name = say(f"parts.{row.part}.{'the' if row.part == REST else 'left'}")
     return Piece(
         key=f"{row.part}/{row.what}",
         name=name,
-        words=_said_once(row.words),
+        words=row.words,
         value=row.contribution,
         look=look,
         named=bool(row.what),
         layer=region_name(row.part),
         part=row.part,
         certain=row.counts,
+        left=left,
     )
-
-
-def _said_once(words: str) -> str:
-    """ "purple upper body against red upper body", or with a comma, with the last words said once."""
-    a, between, b = words.partition(" against " if " against " in words else ", ")
-    one, other = a.split(), b.split()
-    same = 0
-    while same < min(len(one), len(other)) - 1 and one[-1 - same] == other[-1 - same]:
-        same += 1
-    return f"{' '.join(one[: len(one) - same])}{between}{b}" if same and between else words
 
 
 def _by_head(e: ExplainedPair) -> list[Piece]:
@@ -106,17 +100,17 @@ def _by_head(e: ExplainedPair) -> list[Piece]:
         look, layer = f"k{int(e.exclusive[k])}", f"map-{k}"
         found.append(Piece(e.attributes[k], said, said, value, look, True, layer, _known(e, k)))
     if e.remainder is not None:
-        name, words = "what belongs to no attribute", "no attribute’s: the shared remainder"
+        name, words = say("piece.nobodys"), say("piece.remainder")
         found.append(Piece("/remainder", name, words, e.remainder, "rest", False))
-    words = "not explained" if e.residual >= 0 else "counted too much"
-    found.append(Piece("/residual", "what is not explained", words, e.residual, "rest", False))
+    name, words = say("piece.unexplained_name"), "piece.unexplained" if e.residual >= 0 else "piece.too_much"
+    found.append(Piece("/residual", name, say(words), e.residual, "rest", False))
     return found
 
 
 def _known(e: ExplainedPair, k: int) -> str:
     """Whether attribute k differs, in words, since colours alone would not tell everybody."""
-    words = {1: "differs", 0: "in common", -1: ""}[int(e.exclusive[k])]
-    return " · ".join(filter(None, (words, label_words(e, k).removeprefix("both: "))))
+    key = {1: "piece.differs", 0: "piece.common", -1: ""}[int(e.exclusive[k])]
+    return " · ".join(filter(None, (key and say(key), label_words(e, k, both=False))))
 
 
 def shown_and_small(found: Iterable[Piece], distance: float) -> tuple[list[Piece], list[Piece]]:

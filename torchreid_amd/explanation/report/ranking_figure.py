@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from torchreid_amd.attributes.parts import REST
+from torchreid_amd.core.language import say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.explanation.report.account_figure import stack
@@ -28,13 +29,14 @@ from torchreid_amd.explanation.report.layout import (
 from torchreid_amd.explanation.report.overlay import thumbnail
 from torchreid_amd.explanation.report.pieces import part_name, pieces
 from torchreid_amd.explanation.report.text import (
+    by_metric,
     fraction,
     fraction_text,
     match_words,
-    metric_words,
     number,
-    parts_sentence,
     percent,
+    shown_name,
+    why_alone,
 )
 
 MARGIN, HEADER, FOOTER = 0.35, 1.0, 0.45  # inches
@@ -74,15 +76,12 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
     sheet = Sheet(max(first + per_row * pitch + MARGIN, 7.5), HEADER + rows * row_height + FOOTER)
     reach = max((abs(fraction(e, k)) for e in r for k in range(len(e.schema))), default=1.0) or 1.0
 
-    sheet.text(MARGIN, 0.28, "Who is nearest, and what makes them different", 15, weight="bold")
-    said = f"The nearest {len(r)} of {r.searched}, by {metric_words(r.metric)}."
-    said += (
-        " Bars: the whole distance by swapping parts between the photographs; below what counts most."
-        if accounted
-        else f" Bars: {parts_sentence(r)}."
-    )
-    sheet.text(MARGIN, 0.62, said, 10, color=FAINT)
-    sheet.text(MARGIN + column / 2, HEADER + 0.2, "query", 10, ha="center", weight="bold")
+    sheet.text(MARGIN, 0.28, say("figure.ranking"), 15, weight="bold")
+    nearest = say("ranking.nearest", shown=len(r), gallery=r.searched, by=by_metric(r.metric))
+    exact = any(e.remainder is not None for e in r)
+    kind = "account" if accounted else "exact" if exact else "shares"
+    sheet.text(MARGIN, 0.62, f"{nearest} {say(f'figure.bars_{kind}')}", 10, color=FAINT)
+    sheet.text(MARGIN + column / 2, HEADER + 0.2, say("figure.query"), 10, ha="center", weight="bold")
     _framed(sheet, MARGIN, HEADER + 0.42, column, query, INK, 1.5)
     _file_name(sheet, MARGIN, HEADER + 0.42 + PANEL, column, r.query_name)
     for n, (e, image, same) in enumerate(zip(r, images, r.matches, strict=True)):
@@ -112,7 +111,7 @@ def _framed(
 
 
 def _file_name(sheet: Sheet, left: float, bottom: float, column: float, name: str) -> None:
-    shown = shorten(Path(name).name, 6.5, column, keep_end=True)
+    shown = shorten(Path(shown_name(name)).name, 6.5, column, keep_end=True)
     sheet.text(left + column / 2, bottom + 0.08, shown, 6.5, ha="center", color=FAINT)
 
 
@@ -138,7 +137,7 @@ def _attributes(
 ) -> None:
     """Name, share and a small bar for each of the largest shares; full width is the largest of all."""
     if e.not_explained:
-        sheet.text(left, top, "\n".join(wrap(e.not_explained, 7.5, column)), 7.5, color=FAINT)
+        sheet.text(left, top, "\n".join(wrap(why_alone(e), 7.5, column)), 7.5, color=FAINT)
     for n, k in enumerate(e.order()[:count]):
         y = top + n * LINE
         sheet.text(left, y, shorten(e.schema.say(e.attributes[k]), 7.5, column - 0.38), 7.5)
@@ -160,8 +159,8 @@ def _legend(sheet: Sheet, r: RankedGallery) -> None:
         handles += [Patch(color=c, label=part_name(p)) for p, c in PART_COLOURS.items() if p in swapped]
     else:
         present = sorted({int(v) for e in r for v in e.exclusive if v >= 0}, reverse=True)
-        words = {1: "attribute differs", 0: "attribute in common"}
-        handles += [Patch(color=COLOURS[v], label=words[v]) for v in present]
+        words = {1: "key.differs", 0: "key.common"}
+        handles += [Patch(color=COLOURS[v], label=say(words[v])) for v in present]
     if not handles:
         return
     sheet.figure.legend(

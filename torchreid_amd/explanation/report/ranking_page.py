@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torchreid_amd.core.language import say
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
@@ -14,10 +15,18 @@ from torchreid_amd.explanation.report.layers import layer
 from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
 from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name, pieces
-from torchreid_amd.explanation.report.text import made_by_words, match_words, metric_words
+from torchreid_amd.explanation.report.text import (
+    by_metric,
+    made_by_words,
+    match_words,
+    number,
+    shown_name,
+    why_alone,
+)
 
 PICTURE = 320  #: pixels along the longer side of a gallery photograph
-_KEY = {1: "attribute differs", 0: "attribute in common", -1: "not known whether it differs"}
+_KEY = {1: "key.differs", 0: "key.common", -1: "key.unknown"}
+_COMPARED = ("equal", "nearer", "nearer_above", "compare", "with", "rank", "others")
 
 
 def ranking_page(r: RankedGallery, top: int = 3) -> str:
@@ -40,18 +49,24 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
     return render(
         "ranking.html",
         ("page.js", "ranking.js"),
-        tab=f"ranking of {_file(r.query_name)}",
+        tab=say(
+            "ranking.tab_unnamed" if r.query_name == "query" else "ranking.tab", query=_file(r.query_name)
+        ),
         cards=cards,
         gallery=r.searched,
-        metric=metric_words(r.metric),
+        by=by_metric(r.metric),
         lead=_lead(r),
         key=_key(r),
-        query={"picture": picture_uri(r.query), "name": r.query_name, "file": _file(r.query_name, "query")},
+        query={
+            "picture": picture_uri(r.query),
+            "name": shown_name(r.query_name),
+            "file": _file(r.query_name, "query"),
+        },
         on_query=on_query,
         scale=scale if any(name.startswith("map-") for name in on_query) else None,
         compared=_compared(r),
         made_by=made_by_words(r[0]) if len(r) else "",
-        threshold=next((e.threshold for e in r), None),
+        threshold=next((number(e.threshold) for e in r if e.threshold is not None), None),
         numbers=json.dumps(r.to_dict(), indent=1, ensure_ascii=False),
     )
 
@@ -76,10 +91,10 @@ def _card(e: ExplainedPair, rank: int, same: bool | None, top: int) -> dict[str,
         "match": match_words(same),
         "distance": e.distance,
         "picture": picture_uri(e.images[1], PICTURE),
-        "name": e.names[1],
-        "file": _file(e.names[1]),
+        "name": shown_name(e.names[1]),
+        "file": _file(shown_name(e.names[1])),
         "bar": bar,
-        "not_explained": e.not_explained,
+        "alone": say("alone.page", why=why_alone(e)) if e.not_explained else "",
         "top": sorted(found, key=lambda row: -abs(row["value"]))[:top],
         "within": None if e.threshold is None else e.distance < e.threshold,
     }
@@ -92,8 +107,7 @@ def _lead(r: RankedGallery) -> str:
         return ""
     right = sum(known)
     first = next((n for n, m in enumerate(r.matches, 1) if m), None)
-    said = f"{right} of the {len(known)} whose identity is known show the same person"
-    return f"{said}{f', the first of them at rank {first}' if first else ''}."
+    return say("ranking.right_first" if first else "ranking.right", right=right, known=len(known), rank=first)
 
 
 def _key(r: RankedGallery) -> list[dict[str, str]]:
@@ -103,15 +117,18 @@ def _key(r: RankedGallery) -> list[dict[str, str]]:
     if present in ([], [-1]):
         return []
     return [
-        *({"look": f"k{v}", "words": _KEY[v]} for v in present),
-        {"look": "rest", "words": "nothing with a name"},
+        *({"look": f"k{v}", "words": say(_KEY[v])} for v in present),
+        {"look": "rest", "words": say("key.nameless")},
     ]
 
 
 def _compared(r: RankedGallery) -> dict[str, Any]:
     """What the page's script needs to subtract the pieces of one distance from those of another."""
     every = [pieces(e) for e in r]
+    said = {key: say(f"ranking.{key}") for key in _COMPARED}
+    lists = {key: say(f"list.{key}") for key in ("between", "last")}
     return {
+        "say": said | lists | {"point": say("number.point")},
         "words": {p.key: p.name for found in every for p in found},
         "parts": {p.key: part_name(p.part) for found in every for p in found if p.part},
         "cards": [

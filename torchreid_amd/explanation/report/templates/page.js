@@ -3,6 +3,7 @@
 (() => {
   const buttons = [...document.querySelectorAll('button[data-layers]')];
   const status = document.getElementById('shown');
+  const where = document.body.dataset.where;
   let pinned = null;
   let shown = [];
 
@@ -16,7 +17,7 @@
     shown = ids.map((id) => document.getElementById(id)).filter((layer) => layer);
     for (const layer of shown) {
       layer.hidden = false;
-      layer.alt = 'where it is: ' + button.dataset.said;
+      layer.alt = where.replace('{said}', () => button.dataset.said);
       if (layer.classList.contains('map')) layer.parentNode.classList.add('muted');
     }
     if (status) status.textContent = button ? button.dataset.said : status.dataset.idle;
@@ -75,7 +76,7 @@
     } catch {
       document.execCommand('copy');
     }
-    said.textContent = 'copied';
+    said.textContent = button.dataset.said;
   });
 })();
 

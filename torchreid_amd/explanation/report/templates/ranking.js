@@ -11,7 +11,8 @@
 
   function number(value) {
     const digits = value ? Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))) : 0;
-    return (value > 0 ? '+' : '') + value.toFixed(Math.min(digits, 6)).replace('-', '−');
+    return (value > 0 ? '+' : '')
+      + value.toFixed(Math.min(digits, 6)).replace('-', '−').replace('.', data.say.point);
   }
 
   function element(tag, className, text) {
@@ -19,6 +20,16 @@
     if (className) made.className = className;
     if (text !== undefined) made.textContent = text;
     return made;
+  }
+
+  // words of the table, with their placeholders filled
+  function say(key, values) {
+    return data.say[key].replace(/{(\w+)}/g, (whole, name) => values[name]);
+  }
+
+  function listed(words) {
+    if (words.length < 2) return words.join('');
+    return say('last', { first: words.slice(0, -1).join(data.say.between), last: words[words.length - 1] });
   }
 
   const bySize = (x, y) => Math.abs(y.by) - Math.abs(x.by);
@@ -48,15 +59,14 @@
     const others = rows.filter((row) => !shown.includes(row));
     const rest = others.reduce((sum, row) => sum + row.by, 0);
     if (others.length && Math.abs(rest) >= 0.005 * largest) {
-      shown.push({ words: others.length === 1 ? others[0].words : others.length + ' others together', by: rest });
+      const words = others.length === 1 ? others[0].words : say('others', { count: others.length });
+      shown.push({ words, by: rest });
     }
     const reach = Math.max(...shown.map((row) => Math.abs(row.by))) || 1;
     const main = rows.filter((row) => row.named && row.by > 0 && row.by >= 0.1 * largest).slice(0, 2);
-    because.textContent = apart === 0
-      ? 'Both are equally far from the query.'
-      : 'It is ' + number(apart).slice(1) + ' nearer to the query'
-        + (main.length ? ': the other one is farther above all in ' + main.map((row) => row.words).join(' and ') : '')
-        + '. The rows add up to that.';
+    const things = listed(main.map((row) => row.words));
+    const nearer = main.length ? 'nearer_above' : 'nearer';
+    because.textContent = apart === 0 ? data.say.equal : say(nearer, { number: number(apart).slice(1), things });
     list.replaceChildren(...shown.map((row) => {
       const item = element('li');
       const track = element('span', 'track');
@@ -70,7 +80,7 @@
       const words = element('span', '', row.words);
       const inside = (row.inside || []).filter((one) => Math.abs(one.by) >= 0.1 * largest).sort(bySize);
       if (inside.length) {
-        words.append(element('small', '', inside.map((one) => one.words + ' ' + number(one.by)).join(', ')));
+        words.append(element('small', '', inside.map((one) => one.words + ' ' + number(one.by)).join(data.say.between)));
       }
       item.append(words, track, element('span', 'n', number(row.by)));
       return item;
@@ -89,7 +99,7 @@
 
   data.cards.forEach((card, n) => {
     for (const select of [near, far]) {
-      const option = element('option', '', 'rank ' + (n + 1));
+      const option = element('option', '', say('rank', { rank: n + 1 }));
       option.value = n + 1;
       select.append(option);
     }
@@ -102,14 +112,14 @@
       if (first === null || first === rank) {
         first = first === rank ? null : rank;
         for (const other of document.querySelectorAll('.compare')) {
-          other.textContent = first === null || other === button ? 'compare' : 'with ' + first;
+          other.textContent = first === null || other === button ? data.say.compare : say('with', { rank: first });
         }
         button.setAttribute('aria-pressed', String(first !== null));
       } else {
         choose(first, rank);
         first = null;
         for (const other of document.querySelectorAll('.compare')) {
-          other.textContent = 'compare';
+          other.textContent = data.say.compare;
           other.setAttribute('aria-pressed', 'false');
         }
         panel.scrollIntoView({ block: 'nearest' });
