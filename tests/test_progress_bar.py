@@ -202,7 +202,7 @@ def test_scoring_says_how_far_it_is(at_once: None, capsys: pytest.CaptureFixture
     "file",
     [
         "engine/engine.py",
-        "engine/photographs.py",
+        "core/broken_photographs.py",
         "evaluation/baselines/linear_probe.py",
         "evaluation/counterfactual/account_pairs.py",
         "evaluation/counterfactual/measure.py",
