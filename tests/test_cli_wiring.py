@@ -76,6 +76,42 @@ def test_synth_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -
     assert kwargs == wanted | {"domain": "day", "force": False}
 
 
+def test_audit_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Any, ...]] = []
+
+    class Explainer:
+        def __init__(self, *given: Any) -> None:
+            made.append(given)
+
+        from_pretrained = classmethod(lambda cls, folder, weights: cls("run", folder, weights))
+        from_target = classmethod(lambda cls, *given: cls("model", *given))
+
+    class Found:
+        summary = plot = save_html = to_json = lambda self: "said"
+
+    def audit(*given: Any, **named: Any) -> Found:
+        calls.append((given, named))
+        return Found()
+
+    calls: list[Call] = []
+    monkeypatch.setattr("torchreid_amd.explanation.explainer.Explainer", Explainer)
+    monkeypatch.setattr("torchreid_amd.auditing.audit.audit", audit)
+    numbers = ("--pairs", "3", "--seed", "6", "--root", "data", "-t", "a", "b")
+    assert cli.main(("audit", "a-run", "--weights", "w.pth", "--compare", "another", *numbers)) == 0
+    assert made == [("run", "a-run", "w.pth"), ("run", "another", None)]
+    ((_, targets), named) = calls[0]
+    assert targets == ["a", "b"] and named.pop("compare_with") is not None
+    assert named == {"root": "data", "pairs": 3, "seed": 6}
+    made.clear()
+    model = ("audit", "--model", "m", "--weights", "w.pth", "--size", "4", "2", "--compare", "v.pth")
+    assert cli.main(model) == 0
+    assert made == [("model", "m", "w.pth", (4, 2)), ("model", "m", "v.pth", (4, 2))]
+    assert calls[1][0][1:] == (None,)
+    assert {k: v for k, v in calls[1][1].items() if k != "compare_with"} == {
+        "root": "reid-data", "pairs": 200, "seed": 0,
+    }  # fmt: skip
+
+
 def test_train_takes_lists_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("train", "--root", "data", "-s", "a", "b", "--transforms", "random_flip", "-t", "c")
     args, _ = asked(monkeypatch, "torchreid_amd.engine.train.train", *command, "train.lr", "0.5")

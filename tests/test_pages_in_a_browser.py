@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_audits import made_audit
 from made_explanations import accounted_explanation, market_explanation
 from toy_interpreter import noisy, toy_explainer
 
@@ -83,8 +84,12 @@ def ranking(account: bool = True) -> Any:
     )
 
 
+def two_models() -> Any:
+    return made_audit(compared=True, times=True)
+
+
 @pytest.mark.parametrize("width", list(WIDTHS))
-@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking])
+@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking, made_audit, two_models])
 def test_nothing_is_wider_than_the_window(visit: Open, width: str, make: Callable[[], Any]) -> None:
     page = visit(make(), width)
     page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
@@ -204,7 +209,7 @@ def test_everything_is_open_on_paper(visit: Open) -> None:
 
 @pytest.mark.parametrize("width", list(WIDTHS))
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking])
+@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking, made_audit, two_models])
 def test_axe_finds_nothing(visit: Open, make: Callable[[], Any], scheme: str, width: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python")
     page = visit(make(), width, color_scheme=scheme, bypass_csp=True)  # axe is a script of its own

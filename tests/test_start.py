@@ -49,6 +49,7 @@ def python(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["--help"], 0, "COMMAND"),
         (["rank", "--help"], 0, "--topk"),
         (["rank", "run"], 2, "got 1 paths; expected RUN QUERY GALLERY"),
+        (["audit", "run", "--pairs", "1"], 2, "--pairs is 1; give at least 2"),
         (["expalin", "a", "b"], 2, "invalid choice: 'expalin'"),
         (["explain", "run", "a", "b", "--jsn", "x"], 2, "unrecognized arguments: --jsn x"),
         (["list", "haeds"], 2, "did you mean 'heads'"),

@@ -20,6 +20,7 @@ from torchreid_amd.core.registry import before_reading
 if TYPE_CHECKING:
     from torchreid_amd import attributes, datasets, losses, targets
     from torchreid_amd.attributes import AttributeSchema, AttributeTable
+    from torchreid_amd.auditing.audit import Audit, audit
     from torchreid_amd.config import get_default_config
     from torchreid_amd.core.entry_points import load_plugins
     from torchreid_amd.core.errors import InputError
@@ -55,6 +56,7 @@ else:
         {
             "AttributeSchema": "attributes",
             "AttributeTable": "attributes",
+            "Audit": "auditing.audit",
             "Comparison": "interpreter.decomposition",
             "Decomposition": "interpreter.decomposition",
             "Explainer": "explanation.explainer",
@@ -65,6 +67,7 @@ else:
             "Store": "gallery.store",
             "Target": "targets",
             "attributes": "attributes:",
+            "audit": "auditing.audit",
             "build_target": "targets.build",
             "create_interpreter": "interpreter.interpreter",
             "cut": "targets",
@@ -103,6 +106,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AttributeSchema",
     "AttributeTable",
+    "Audit",
     "Comparison",
     "Decomposition",
     "Explainer",
@@ -113,6 +117,7 @@ __all__ = [
     "Store",
     "Target",
     "attributes",
+    "audit",
     "build_target",
     "create_interpreter",
     "cut",

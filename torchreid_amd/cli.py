@@ -131,6 +131,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     extract.set_defaults(run=_extract, no_account=False)
 
+    audit = commands.add_parser("audit", help="what a model relies on, over a test set")
+    audit.add_argument("folder", metavar="RUN", nargs="?", help="run folder; none with --model")
+    _model_options(audit)
+    audit.add_argument("-t", "--targets", nargs="+", help="test sets (default: the run's)")
+    audit.add_argument("--root", default="", help="path to data root (default: the run's, or reid-data)")
+    audit.add_argument("--pairs", type=int, default=200, help="of each kind, at most (default: 200)")
+    audit.add_argument("--seed", type=int, default=0, help="of the pairs (default: 0)")
+    audit.add_argument(
+        "--compare",
+        metavar="RUN2",
+        help="another run, or with --model another checkpoint of it, side by side",
+    )
+    _outputs(audit, of_pairs=False)
+    audit.set_defaults(run=_audit)
+
     synth = commands.add_parser("synth", help="render the procedural pedestrians")
     synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
     synth.add_argument("--domain", default="day", help="day (synthetic_attr) or night (synthetic_attr_night)")
@@ -207,13 +222,18 @@ def _gallery_options(parser: argparse.ArgumentParser) -> None:
     _dataset_options(parser)
 
 
-def _outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-account", action="store_true", help="no parts swapped: the head alone, quicker")
+def _outputs(parser: argparse.ArgumentParser, of_pairs: bool = True) -> None:
+    if of_pairs:
+        parser.add_argument(
+            "--no-account", action="store_true", help="no parts swapped: the head alone, quicker"
+        )
+        parser.add_argument(
+            "--threshold", type=float, help="distance below which two are taken for one person"
+        )
     parser.add_argument("--weights", help="the target's weights, if they have moved")
     parser.add_argument("--figure", metavar="FILE", help="write a figure (.png, .pdf, .svg)")
     parser.add_argument("--html", metavar="FILE", help="write a self-contained page")
     parser.add_argument("--json", metavar="FILE", help="write the numbers")
-    parser.add_argument("--threshold", type=float, help="distance below which two are taken for one person")
     parser.add_argument("--blur-heads", action="store_true", help="no heads in what is written")
     parser.add_argument("--anonymous", action="store_true", help="no file names in what is written")
     parser.add_argument(
@@ -347,7 +367,7 @@ def _extract(args: argparse.Namespace) -> None:
 
 
 def _write(result: Any, args: argparse.Namespace) -> None:
-    if args.threshold is not None:
+    if getattr(args, "threshold", None) is not None:
         result = result.with_threshold(args.threshold)
     if args.blur_heads:
         result = result.blur_heads()
@@ -362,6 +382,33 @@ def _write(result: Any, args: argparse.Namespace) -> None:
         if path:
             write(path)
             print(f"Written: {path}")
+
+
+def _audit(args: argparse.Namespace) -> None:
+    if (args.folder is None) == (args.model is None):
+        given = "neither" if args.folder is None else "both"
+        raise InputError(f"got {given}; expected RUN, or --model NAME --weights FILE")
+    if args.model and not args.weights:
+        raise InputError(
+            f"--model {args.model} has random weights alone; give a checkpoint of it (--weights)"
+        )
+    if args.pairs < 2:
+        raise InputError(f"--pairs is {args.pairs}; give at least 2 of each kind, better 100")
+    if args.folder and args.size is not None:
+        raise InputError("--size belongs to --model; a run folder knows its own")
+    from torchreid_amd.auditing.audit import audit
+    from torchreid_amd.explanation.explainer import Explainer
+
+    def explainer(weights: str | None, folder: str | None) -> Explainer:
+        if args.model:
+            return Explainer.from_target(args.model, weights, args.size and tuple(args.size))
+        return Explainer.from_pretrained(str(folder), weights=weights)
+
+    first = explainer(args.weights, args.folder)
+    second = explainer(args.compare if args.model else None, args.compare) if args.compare else None
+    root = args.root or ("reid-data" if args.model else "")
+    found = audit(first, args.targets, root=root, pairs=args.pairs, seed=args.seed, compare_with=second)
+    _write(found, args)
 
 
 def _synth(args: argparse.Namespace) -> None:

@@ -1,0 +1,394 @@
+"""Every number of an audit: by hand, or by slow loops that share nothing with the code."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from made_audits import ENTRIES, METRIC, SCHEMA, embedded, findings_of, measured_of, pairs_of, people
+
+from torchreid_amd.account.division import Entry
+from torchreid_amd.attributes.parts import CARRIED, HEAD, PARTS, REST, UPPER
+from torchreid_amd.auditing.attributes import AS_MUCH, LESS, MORE, attribute_findings
+from torchreid_amd.auditing.compared import compare
+from torchreid_amd.auditing.estimate import difference_of, mean_of
+from torchreid_amd.auditing.examples import choose
+from torchreid_amd.auditing.mean_accounts import (
+    by_cameras,
+    by_domain,
+    by_kind,
+    camera_contrast,
+    contrasts,
+    domain_contrasts,
+)
+from torchreid_amd.auditing.measured import Measured
+from torchreid_amd.auditing.pairs import DIFFERENT, FALSE, KINDS, MISSED, SAME, Pair, draw, search
+from torchreid_amd.auditing.regression import PERMUTATIONS, persons_apart, regress
+from torchreid_amd.auditing.test_set import AuditedSet
+from torchreid_amd.evaluation.data.labelled_images import LabelledImages
+from torchreid_amd.evaluation.statistics import drawn_identities, spearman
+
+
+def side(*seen: tuple[int, int]) -> LabelledImages:
+    pids, camids = np.array(seen).T
+    return LabelledImages(
+        tuple(f"{p}_c{c}" for p, c in seen), pids, camids, np.zeros((len(seen), 6), np.int8)
+    )
+
+
+@pytest.fixture
+def case() -> tuple[AuditedSet, tuple[torch.Tensor, torch.Tensor]]:
+    """Persons 1, 2, 3; 3 is in the gallery under the query's camera alone, 0 is nobody of the query."""
+    data = AuditedSet(
+        "case", side((1, 0), (2, 0), (3, 0)), side((1, 0), (1, 1), (2, 1), (3, 0), (0, 2), (1, 2)), SCHEMA
+    )
+    # places on a line: query 1 is nearest to its own photograph, which is removed, and then to person 2
+    query, gallery = [0.0, 4.0, 9.0], [0.1, 2.0, 1.0, 8.0, 7.0, 3.0]
+    return data, (torch.tensor(query)[:, None], torch.tensor(gallery)[:, None])
+
+
+def test_rank_one_is_that_of_the_protocol(case) -> None:
+    found = search(METRIC, case[1], case[0])
+    assert found.first.tolist() == [2, 5, -1]  # 3 has no photograph under another camera
+    assert found.right.tolist() == [1, 2, -1]  # the nearest of the person, passed over
+    assert found.retrieval.percent()["rank-1"] == 0
+    # person 1 at places 2 and 3 of 5: (1/2 + 2/3) / 2; person 2 at 4 of 6 (3.0, 2.0, 7.0 are nearer)
+    assert found.retrieval.percent()["mAP"] == pytest.approx(100 * ((1 / 2 + 2 / 3) / 2 + 1 / 3) / 2, rel=0.2)
+
+
+def test_pairs_are_what_they_say(case) -> None:
+    data, both = case
+    found, met = search(METRIC, both, data), set()
+    for seed in range(30):
+        pairs = draw([found], [data], 10, seed)
+        assert pairs == draw([found], [data], 10, seed)
+        of = {kind: sorted((p.query, p.gallery) for p in pairs if p.kind == kind) for kind in KINDS}
+        assert [q for q, _ in of[SAME]] == [0, 1] and of[SAME][1] == (1, 2)
+        assert of[FALSE] == [(0, 2), (1, 5)] and of[MISSED] == [(0, 1), (1, 2)]
+        assert [q for q, _ in of[DIFFERENT]] == [0, 1, 2]
+        met |= set(of[DIFFERENT])
+    # all pairs of different persons come up, never the nobody at position 4
+    assert met == {(0, 2), (0, 3), (1, 0), (1, 1), (1, 3), (1, 5), (2, 0), (2, 1), (2, 2), (2, 5)}
+    assert len(draw([found], [data], 1, 0)) == 4
+    two = draw([found, found], [data, data], 1, 0)
+    assert [pair.number for pair in two] == [0] * 4 + [1] * 4
+
+
+def hand_made() -> tuple[list[AuditedSet], Measured]:
+    """Five pairs of persons 1, 1, 2 (different) and 1, 2 (the same) by day; entries hat and gender."""
+    data = [people(3)]
+    where = [(DIFFERENT, 0, 3), (DIFFERENT, 1, 6), (DIFFERENT, 2, 6), (SAME, 0, 1), (SAME, 2, 5)]
+    pairs = tuple(Pair(kind, 0, q, g) for kind, q, g in where)
+    shares = (
+        np.array([[5, 2, 1, 0, 2], [3, 4, 1, 1, 1], [6, 1, 1, 1, 1], [2, 2, 2, 0, 4], [4, 0, 0, 0, 6]]) / 10
+    )
+    entries = (Entry("hat", HEAD, (3,)), Entry("female", REST, (5,)))
+    rows = np.array([[1, 1], [0, 0], [1, 0], [0, 0], [0, 0]]) / 10
+    differs = np.zeros((5, 6), bool)
+    differs[[0, 2], 3] = differs[0, 5] = True
+    persons = torch.tensor([0, 0, 1, 0, 1])
+    return data, Measured(
+        pairs,
+        persons,
+        np.array([10.0, 20, 12, 4, 6]),
+        PARTS,
+        shares,
+        entries,
+        rows,
+        differs,
+        np.ones((5, 6), bool),
+    )
+
+
+def test_mean_accounts_by_hand() -> None:
+    data, measured = hand_made()
+    found = by_kind(measured, data)
+    assert list(found) == [DIFFERENT, SAME]
+    one = found[DIFFERENT]
+    assert (one.pairs, one.persons, one.distance.value) == (3, 2, 14)
+    assert one.parts[UPPER].value == pytest.approx((0.5 + 0.3 + 0.6) / 3)
+    # draws of person 1 alone or of person 2 alone are its ends
+    assert one.parts[UPPER].interval == pytest.approx((0.4, 0.6))
+    assert one.subjects["clothing"].value == pytest.approx((0.7 + 0.7 + 0.7) / 3)
+    assert one.subjects["person"].value == pytest.approx((0.2 + 0.1 + 0.1) / 3)  # with 0.1 of gender
+    assert one.subjects["things"].value == pytest.approx(0.2 / 3)
+    assert one.subjects["background"].value == pytest.approx((0.1 + 0.1 + 0.1) / 3)
+    # queries 0, 2 are under camera 0, 1 under 1; gallery 3, 6 under 0: pairs 1 and 3 are under one camera
+    assert one.one_camera == pytest.approx(2 / 3) and found[SAME].one_camera == 0
+    less = contrasts(measured)[SAME, DIFFERENT]
+    assert less[REST].value == pytest.approx(0.5 - 0.4 / 3) and less[REST].pairs == 2
+    # person 1: 0.4 - 0.15, person 2: 0.6 - 0.1
+    assert less[REST].interval == pytest.approx((0.25, 0.5)) and less[REST].clear == 1
+
+
+def test_without_an_interpreter_things_are_not_told_apart() -> None:
+    data, measured = hand_made()
+    parts = tuple(part for part in PARTS if part != CARRIED)
+    bare = Measured(
+        measured.pairs, measured.persons, measured.distances, parts, measured.shares[:, [0, 1, 2, 4]], (),
+        np.zeros((5, 0)), measured.differs, measured.known,
+    )  # fmt: skip
+    one = by_kind(bare, data)[DIFFERENT]
+    assert set(one.subjects) == {"clothing", "person", "background"}
+    assert one.subjects["person"].value == pytest.approx(0.1)  # gender stays in the rest
+
+
+def test_pairs_at_distance_zero_have_no_shares() -> None:
+    data, measured = hand_made()
+    measured.distances[0], measured.shares[0] = 0, math.nan
+    assert by_kind(measured, data)[DIFFERENT].parts[UPPER].value == pytest.approx(0.45)
+
+
+def test_attributes_by_hand() -> None:
+    data, measured = hand_made()
+    found = {f.name: f for f in attribute_findings(measured, SCHEMA, data)[0]}
+    hat, female = found["hat"], found["female"]
+    assert hat.pairs == 2 and hat.effect is not None and hat.effect.value == pytest.approx(0.1)
+    # three differences in all make up 0.3 together: 0.1 on average
+    assert hat.looked_at is not None and hat.looked_at.value == pytest.approx(1)
+    assert female.effect is not None and female.effect.value == pytest.approx(0.1) and female.pairs == 1
+    assert hat.part_gain.value == pytest.approx(0)  # the head's share is 0.1 in all
+    assert female.part_gain.value == pytest.approx(0.2 - 0.1)
+    labels = data[0].query.labels[::2]
+    assert hat.present == pytest.approx(labels[:, 3].mean())
+    apart = [a[3] != b[3] for a, b in itertools.combinations(labels.tolist(), 2)]
+    assert hat.tells_apart == pytest.approx(np.mean(apart))
+    colours = [a[:2] != b[:2] for a, b in itertools.combinations(labels.tolist(), 2)]
+    if any(colours):
+        assert found["upper colour"].tells_apart == pytest.approx(np.mean(colours))
+    assert hat.verdict == ""  # of two pairs nothing is said
+
+
+def test_attributes_by_slow_loops() -> None:
+    data = [people(14)]
+    pairs = pairs_of(data, 28)
+    measured = measured_of(data, pairs)
+    whole, members = attribute_findings(measured, SCHEMA, data)
+    labels = data[0].query.labels, data[0].gallery.labels
+    made, differences = 0.0, 0
+    effect: dict[str, list[float]] = {}
+    gain: dict[str, tuple[list[float], list[float]]] = {}
+    for n, pair in enumerate(pairs):
+        if pair.kind != DIFFERENT:
+            continue
+        a, b = labels[0][pair.query], labels[1][pair.gallery]
+        for e, entry in enumerate(ENTRIES):
+            differ = any(a[k] != b[k] for k in entry.members)
+            gain.setdefault(entry.name, ([], []))[0 if differ else 1].append(
+                measured.shares[n, PARTS.index(entry.part)]
+            )
+            if differ:
+                effect.setdefault(entry.name, []).append(measured.rows[n, e])
+                made, differences = made + measured.rows[n, e], differences + 1
+        for k in (0, 1):
+            if a[k] != b[k]:
+                effect.setdefault(SCHEMA.attributes[k], []).append(measured.rows[n, 0])
+    for f in (*whole, *members):
+        assert f.effect is not None and f.looked_at is not None
+        assert f.pairs == len(effect[f.name])
+        assert f.effect.value == pytest.approx(np.mean(effect[f.name]))
+        assert f.looked_at.value == pytest.approx(np.mean(effect[f.name]) / (made / differences))
+        if f.name in gain:
+            assert f.part_gain.value == pytest.approx(np.mean(gain[f.name][0]) - np.mean(gain[f.name][1]))
+    assert [f.group for f in members] == ["upper colour", "upper colour"]
+    verdicts = {f.name: f.verdict for f in whole}
+    assert set(verdicts.values()) <= {MORE, LESS, AS_MUCH}
+    top = max(whole, key=lambda f: f.effect.value if f.effect else 0)
+    assert verdicts[top.name] == MORE and verdicts["bag"] == LESS  # bags have the smallest parts
+
+
+def test_intervals_are_over_persons() -> None:
+    rng = np.random.default_rng(0)
+    values, persons = rng.normal(size=90), torch.from_numpy(rng.integers(0, 7, 90))
+    kept, other = rng.random(90) < 0.5, rng.random(90) < 0.6
+    means, differences = [], []
+    for times in drawn_identities(7).numpy():
+        weight = times[persons.numpy()]
+        means.append((weight * values)[kept].sum() / weight[kept].sum())
+        differences.append(means[-1] - (weight * values)[other].sum() / weight[other].sum())
+    found, apart = mean_of(values, persons, kept), difference_of(values, persons, kept, other)
+    assert found.value == pytest.approx(values[kept].mean()) and found.pairs == kept.sum()
+    assert found.interval == pytest.approx(np.quantile(means, [0.025, 0.975]))
+    assert apart.interval == pytest.approx(np.quantile(differences, [0.025, 0.975]))
+    assert mean_of(values, persons, kept & False).value is None
+    assert mean_of(values, torch.zeros(90, dtype=torch.long)).interval is None
+
+
+@pytest.fixture(scope="module")
+def regressed():
+    data = people(14)
+    both = embedded(data)
+    apart = persons_apart(METRIC, both, data, SCHEMA)
+    return data, both, apart, regress([apart], ENTRIES, 0)
+
+
+def slow_rows(data: AuditedSet, both) -> list[tuple[int, int, float]]:
+    """(query person, gallery person, mean distance) by four loops."""
+    rows = []
+    for i, j in itertools.product(range(1, 15), repeat=2):
+        of_i, of_j = (
+            both[0][torch.from_numpy(data.query.pids == i)],
+            both[1][torch.from_numpy(data.gallery.pids == j)],
+        )
+        rows.append((i, j, float(np.mean([float((a - b).norm()) for a in of_i for b in of_j]))))
+    return [row for row in rows if row[0] != row[1]]
+
+
+def test_regression_by_slow_loops(regressed) -> None:
+    data, both, _, found = regressed
+    rows = slow_rows(data, both)
+    labels = {pid: data.query.labels[2 * (pid - 1)] for pid in range(1, 15)}
+
+    def differ(i: int, j: int, deal: dict[int, int] | None = None, which: int = -1) -> list[float]:
+        return [
+            float(
+                any(
+                    labels[(deal[i] if e == which and deal else i)][k]
+                    != labels[(deal[j] if e == which and deal else j)][k]
+                    for k in entry.members
+                )
+            )
+            for e, entry in enumerate(ENTRIES)
+        ]
+
+    x = np.array([[1.0, *differ(i, j)] for i, j, _ in rows])
+    y = np.array([d for *_, d in rows])
+    beta = np.linalg.lstsq(x, y, rcond=None)[0]
+    left = ((y - x @ beta) ** 2).sum()
+    spread = ((y - y.mean()) ** 2).sum()
+    assert found.pairs == 14 * 13
+    assert found.explained.value == pytest.approx(1 - left / spread, rel=1e-6)
+    assert found.unexplained.value == pytest.approx(beta[0] / y.mean(), rel=1e-6)
+    for e, entry in enumerate(ENTRIES):
+        assert found.effects[entry.name].value == pytest.approx(beta[e + 1] / y.mean(), rel=1e-5)
+    # permuted over persons: each keeps its distances and gets somebody's label
+    rng = np.random.default_rng(0)
+    for e, entry in enumerate(ENTRIES):
+        drops = []
+        for _ in range(PERMUTATIONS):
+            deal = dict(zip(range(1, 15), (1 + rng.permutation(14)).tolist(), strict=True))
+            moved = np.array([[1.0, *differ(i, j, deal, e)] for i, j, _ in rows])
+            drops.append((((y - moved @ beta) ** 2).sum() - left) / spread)
+        # permuting positions is permuting the labels at them
+        assert found.importance[entry.name].value == pytest.approx(np.mean(drops), rel=1e-6)
+    equal = [d for row, d in zip(x, y, strict=True) if not row[1:].any()]
+    assert found.alike.pairs == len(equal)
+    if len(equal) >= 10:
+        assert found.alike.value == pytest.approx(np.mean(equal) / y.mean())
+    else:
+        assert found.alike.value is None
+
+
+def test_a_regression_needs_labels(regressed) -> None:
+    data, both, apart, _ = regressed
+    assert regress([persons_apart(METRIC, both, data, SCHEMA)], (), 0) is None
+    few = people(5)
+    assert regress([persons_apart(METRIC, embedded(few), few, SCHEMA)], ENTRIES, 0) is None
+    unknown = {pid: np.full(6, -1, np.int8) if pid < 3 else row for pid, row in apart.labels.items()}
+    known = regress([type(apart)(apart.distances, apart.rows, apart.columns, unknown)], ENTRIES, 0)
+    assert known is not None and known.pairs == 12 * 11
+
+
+def test_persons_of_two_data_sets_are_regressed_together(regressed) -> None:
+    *_, apart, one = regressed
+    two = regress([apart, apart], ENTRIES, 0)
+    assert two is not None and two.pairs == 2 * one.pairs
+    assert two.unexplained.value == pytest.approx(one.unexplained.value)
+    assert two.unexplained.interval[1] - two.unexplained.interval[0] < (
+        one.unexplained.interval[1] - one.unexplained.interval[0]
+    )  # twice as many persons
+
+
+def test_agreement_is_of_three_orders() -> None:
+    data = [people(14)]
+    found = findings_of(data, measured_of(data, pairs_of(data, 28)))
+    regression = found.regression
+    assert regression is not None
+    effect = [f.effect.value for f in found.attributes if f.effect]
+    often = [f.tells_apart for f in found.attributes]
+    regressed = [regression.effects[f.name].value for f in found.attributes]
+    permuted = [regression.importance[f.name].value for f in found.attributes]
+    assert found.agreement == {
+        "attributes": 5,
+        "effect": pytest.approx(spearman(np.array(effect), np.array(regressed))),
+        "importance": pytest.approx(spearman(np.multiply(effect, often), np.array(permuted))),
+        "regression_and_permutation": pytest.approx(
+            spearman(np.multiply(regressed, often), np.array(permuted))
+        ),
+    }
+    assert found.labelled == pytest.approx(np.dot(effect, often))
+
+
+def test_cameras_by_hand() -> None:
+    data, measured = hand_made()
+    found = by_cameras(measured, data, 0)
+    one, two = found[DIFFERENT].cells["toys", 0, 0], found[DIFFERENT].cells["toys", 0, 1]
+    assert list(one.values()) == pytest.approx([2, 0.55, 0.15, 0.1, 0.05, 0.15])  # pairs, then parts
+    assert list(two.values()) == pytest.approx([1, 0.3, 0.4, 0.1, 0.1, 0.1])
+    assert {key: cell["pairs"] for key, cell in found[SAME].cells.items()} == {
+        ("toys", 0, 1): 1,
+        ("toys", 0, 2): 1,
+    }
+    assert camera_contrast(measured, data)[UPPER].value == pytest.approx(0.3 - 0.55)
+    assert found[DIFFERENT].chance[HEAD] == 1  # all the same: any shuffle differs as much
+
+
+def test_camera_pairs_that_differ_are_told_from_chance() -> None:
+    data = [people(14)]
+    pairs = [pair for pair in pairs_of(data, 28) if pair.kind == DIFFERENT]
+    measured = measured_of(data, pairs)
+    assert 0.05 < by_cameras(measured, data, 0)[DIFFERENT].chance[REST] <= 1
+    for n, pair in enumerate(pairs):
+        measured.shares[n, 4] += 0.5 * data[0].gallery.camids[pair.gallery]
+    assert by_cameras(measured, data, 0)[DIFFERENT].chance[REST] == pytest.approx(0.001)  # 1 of 1000
+
+
+def test_time_of_day() -> None:
+    data = [people(14), people(12, 1, "night", "toys at night")]
+    measured = measured_of(data, pairs_of(data))
+    for n, pair in enumerate(measured.pairs):
+        measured.shares[n, 4] += 0.3 * pair.number
+    found, moved = by_domain(measured, data), domain_contrasts(measured, data)
+    day, night = found[DIFFERENT]["day"], found[DIFFERENT]["night"]
+    assert (day.pairs, night.pairs) == (20, 20)
+    own = [measured.shares[n, 4] for n, p in enumerate(measured.pairs) if p.kind == DIFFERENT and p.number]
+    assert night.parts[REST].value == pytest.approx(np.mean(own))
+    assert moved[DIFFERENT][REST].value == pytest.approx(night.parts[REST].value - day.parts[REST].value)
+    assert moved[DIFFERENT][REST].clear == 1
+    assert by_domain(measured_of(data[:1], pairs_of(data[:1])), data[:1]) == {}
+
+
+def test_two_models_are_paired() -> None:
+    data, first = hand_made()
+    second = hand_made()[1]
+    second.shares[:, 0] += [0.1, 0.2, 0.3, 0, 0]
+    second.rows[:, 0] += 0.05
+    found = compare(first, second)
+    assert found.parts[DIFFERENT][UPPER].value == pytest.approx(0.2)
+    assert found.parts[DIFFERENT][UPPER].interval == pytest.approx((0.15, 0.3))  # person 1, person 2
+    assert found.parts[DIFFERENT][UPPER].clear == 1 and found.parts[SAME][UPPER].value == 0
+    assert found.subjects[DIFFERENT]["clothing"].value == pytest.approx(0.2)
+    assert found.attributes["hat"].value == pytest.approx(0.05) and found.attributes["hat"].pairs == 2
+    other = Measured(first.pairs[::-1], *list(vars(first).values())[1:])
+    with pytest.raises(ValueError, match="different pairs"):
+        compare(first, other)
+
+
+def test_examples_follow_their_rules() -> None:
+    data = [people(14)]
+    measured = measured_of(data, pairs_of(data, 28))
+    found = findings_of(data, measured)
+    chosen = choose(measured, found)
+    assert len({choice.pair for choice in chosen}) == len(chosen)
+    kept = [n for n, p in enumerate(measured.pairs) if p.kind == DIFFERENT]
+    mean = measured.shares[kept].mean(0)
+    assert chosen[0].topic == DIFFERENT
+    assert chosen[0].pair == min(kept, key=lambda n: np.abs(measured.shares[n] - mean).sum())
+    assert chosen[1].pair == max(kept, key=lambda n: measured.shares[n, 4])
+    told = sorted(found.attributes, key=lambda f: -f.looked_at.value if f.looked_at else 0)
+    most = next(choice for choice in chosen if "looked at the most" in choice.rule)
+    assert most.rule.startswith(f"{told[0].words} is")
+    assert measured.differs[most.pair, list(next(e for e in ENTRIES if e.name == told[0].name).members)].any()

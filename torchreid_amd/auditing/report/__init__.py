@@ -1,0 +1,1 @@
+"""An audit written down: sentences, a page, a figure, a notebook cell."""

@@ -1,0 +1,74 @@
+"""What a difference in an attribute makes, as rows for the templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torchreid_amd.auditing.attributes import LESS, MORE, AttributeFinding
+from torchreid_amd.auditing.estimate import Estimate
+from torchreid_amd.auditing.findings import Findings
+from torchreid_amd.auditing.record import AuditRecord
+from torchreid_amd.auditing.report.mean_rows import change, value_row
+from torchreid_amd.auditing.report.words import part_words, points, whole, with_interval
+from torchreid_amd.explanation.report.pieces import PART_LOOKS
+
+_MARK = {MORE: "▲", LESS: "▼"}
+
+
+def attribute_table(a: AuditRecord) -> dict[str, Any]:
+    """Attributes and groups, the largest effect first, and the members of groups."""
+    found = a.findings
+    by_account = any(f.effect is not None for f in found.attributes)
+    moved = a.compared.attributes if a.compared is not None else {}
+    longest = (
+        max((f.effect.interval[1] if f.effect and f.effect.interval else 0.0) for f in found.attributes)
+        if by_account
+        else 1.0
+    )
+    longest = max(longest, 0.01)
+    seconds = {f.name: f for f in (a.second.attributes if a.second is not None else ())}
+    return {
+        "by_account": by_account,
+        "scale": whole(longest),
+        "rows": [
+            _row(found, f, longest, moved.get(f.name), seconds.get(f.name))
+            for f in sorted(found.attributes, key=size)
+        ],
+        "members": [_row(found, f, longest, None, None) for f in sorted(found.members, key=size)],
+        "regression": found.regression is not None,
+        "compared": bool(moved),
+    }
+
+
+def size(f: AttributeFinding) -> float:
+    """By which attributes are ordered, the largest first."""
+    return -(f.effect.value or 0.0) if f.effect else -(f.part_gain.value or 0.0)
+
+
+def _row(
+    found: Findings,
+    f: AttributeFinding,
+    longest: float,
+    moved: Estimate | None,
+    second: AttributeFinding | None,
+) -> dict[str, Any]:
+    regression = found.regression
+    known = regression is not None and f.name in regression.effects
+    effects = [f.effect] + ([second.effect] if second is not None else [])
+    return {
+        "words": f.words,
+        "part": part_words(f.part),
+        "look": PART_LOOKS[f.part],
+        "present": "" if f.present is None else whole(f.present),
+        "tells_apart": whole(f.tells_apart),
+        "pairs": f.pairs,
+        "values": [value_row(one, longest) for one in effects if one is not None],
+        "times": "" if f.looked_at is None or f.looked_at.value is None else f"×{f.looked_at.value:.1f}",
+        "verdict": f.verdict or ("too few pairs" if f.effect is not None else ""),
+        "mark": _MARK.get(f.verdict, ""),
+        "gain": points(f.part_gain),
+        "gain_clear": bool(f.part_gain.clear),
+        "regression": with_interval(regression.effects[f.name]) if regression and known else "–",
+        "importance": with_interval(regression.importance[f.name]) if regression and known else "–",
+        "moved": change(moved),
+    }

@@ -1,0 +1,143 @@
+"""Mean accounts as bars and rows, for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, REST, UPPER
+from torchreid_amd.auditing.estimate import Estimate
+from torchreid_amd.auditing.mean_accounts import MeanAccount
+from torchreid_amd.auditing.measured import BACKGROUND, CLOTHING, PERSON, SUBJECTS, THINGS
+from torchreid_amd.auditing.pairs import DIFFERENT
+from torchreid_amd.auditing.record import AuditRecord
+from torchreid_amd.auditing.report.words import (
+    MARKS,
+    SUBJECT_WORDS,
+    between,
+    distance_text,
+    model_names,
+    part_words,
+    points,
+    whole,
+)
+from torchreid_amd.explanation.report.pieces import PART_LOOKS
+
+#: looks of subjects: those of the parts that belong to them
+SUBJECT_LOOKS = {
+    CLOTHING: (PART_LOOKS[UPPER], PART_LOOKS[LOWER]),
+    PERSON: (PART_LOOKS[HEAD],),
+    THINGS: (PART_LOOKS[CARRIED],),
+    BACKGROUND: (PART_LOOKS[REST],),
+}
+
+
+def value_row(one: Estimate, longest: float = 1.0) -> dict[str, Any]:
+    """A value, its interval, and where both lie on a track whose right end is ``longest``."""
+    low, high = one.interval or (one.value or 0.0, one.value or 0.0)
+    left, right = (min(1.0, max(0.0, end / longest)) for end in (low, high))
+    return {
+        "share": whole(one.value),
+        "interval": between(one),
+        "width": min(1.0, max(0.0, (one.value or 0.0) / longest)),
+        "low": left,
+        "span": right - left,
+        "certain": one.interval is not None,
+    }
+
+
+def subject_rows(a: AuditRecord) -> list[dict[str, Any]]:
+    """Clothing, person, things and background between different persons, with the values of each model."""
+    means = [found.kinds[DIFFERENT].subjects if DIFFERENT in found.kinds else {} for found in a.models]
+    moved = a.compared.subjects.get(DIFFERENT, {}) if a.compared is not None else {}
+    rows = []
+    for subject in SUBJECTS:
+        if not any(subject in mean for mean in means):
+            continue
+        words, what = SUBJECT_WORDS[subject]
+        rows.append(
+            {
+                "words": words,
+                "what": what,
+                "looks": SUBJECT_LOOKS[subject],
+                "values": [value_row(mean[subject]) if subject in mean else None for mean in means],
+                "moved": change(moved.get(subject)),
+            }
+        )
+    return rows
+
+
+def change(one: Estimate | None) -> dict[str, Any] | None:
+    """A difference in points with a mark where it is clear."""
+    if one is None or one.value is None:
+        return None
+    return {"said": points(one), "mark": MARKS[one.clear], "clear": bool(one.clear)}
+
+
+def kind_card(a: AuditRecord, kind: str, title: str) -> dict[str, Any]:
+    """The mean accounts of one kind of pairs, by each model."""
+    first = a.findings.kinds[kind]
+    names = model_names(a)
+    moved = a.compared.parts.get(kind, {}) if a.compared is not None else {}
+    means = [found.kinds.get(kind) for found in a.models]
+    parts = [part for part in PART_LOOKS if any(mean is not None and part in mean.parts for mean in means)]
+    return {
+        "kind": kind,
+        "title": title,
+        "pairs": first.pairs,
+        "persons": first.persons,
+        "one_camera": whole(first.one_camera),
+        "distances": [None if mean is None else distance_text(mean.distance) for mean in means],
+        "bars": [
+            {"name": name if len(means) > 1 else "", "segments": segments(mean)}
+            for name, mean in zip(names, means, strict=True)
+            if mean is not None
+        ],
+        "rows": [
+            {
+                "words": part_words(part),
+                "what": "",
+                "looks": (PART_LOOKS[part],),
+                "values": [
+                    None if m is None or part not in m.parts else value_row(m.parts[part]) for m in means
+                ],
+                "moved": change(moved.get(part)),
+            }
+            for part in parts
+        ],
+    }
+
+
+def segments(mean: MeanAccount) -> dict[str, Any]:
+    """The parts of a mean account as segments of one bar; what takes away is left to the rows."""
+    shares = {part: max(one.value or 0.0, 0.0) for part, one in mean.parts.items()}
+    longest = sum(shares.values()) or 1.0
+    return {
+        "up": [
+            {"look": PART_LOOKS[part], "width": share / longest, "share": whole(mean.parts[part].value)}
+            for part, share in shares.items()
+        ],
+        "said": ", ".join(f"{part_words(part)} {whole(one.value)}" for part, one in mean.parts.items()),
+    }
+
+
+def times_of_day(a: AuditRecord) -> list[dict[str, Any]]:
+    """The mean accounts by time of day, of each model; empty where only one time is known."""
+    rows = []
+    for name, found in zip(model_names(a), a.models, strict=True):
+        for kind, times in found.domains.items():
+            moved: Mapping[str, Estimate] = found.domain_contrasts.get(kind, {})
+            clear = [f"{part_words(part)} {points(one)}" for part, one in moved.items() if one.clear]
+            rows.append(
+                {
+                    "model": name if len(a.models) > 1 else "",
+                    "kind": kind,
+                    "times": [
+                        {"time": time, "pairs": mean.pairs, "segments": segments(mean)}
+                        for time, mean in times.items()
+                    ],
+                    "moved": clear,
+                    "order": list(times),
+                }
+            )
+    return rows
