@@ -222,6 +222,7 @@ def test_the_command(market: tuple[Path, Path], tmp_path: Path, capsys: pytest.C
         (["--model", "osnet_x0_25"], "has random weights alone"),
         (["run", "--pairs", "1"], "--pairs is 1"),
         (["run", "--size", "64", "32"], "--size belongs to --model"),
+        (["run", "--figure", "a.xyz"], "its ending names no known format"),
     ],
 )
 def test_what_the_command_refuses(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -398,6 +398,10 @@ def _audit(args: argparse.Namespace) -> None:
         raise InputError("--size belongs to --model; a run folder knows its own")
     from torchreid_amd.auditing.audit import audit
     from torchreid_amd.explanation.explainer import Explainer
+    from torchreid_amd.explanation.report.layout import format_of
+
+    if args.figure:
+        format_of(args.figure)  # said now and not after minutes
 
     def explainer(weights: str | None, folder: str | None) -> Explainer:
         if args.model:

@@ -127,19 +127,29 @@ def widest_aspect(images: Iterable[Image.Image]) -> float:
     return min(0.9, max(0.4, *(i.width / i.height for i in images)))
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure in the format its ending names.
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that the ending of a figure's path names.
 
     Raises:
-        InputError: no such format, or the file cannot be written.
+        InputError: no such format.
     """
-    known = figure.canvas.get_supported_filetypes()
+    known = FigureCanvasAgg.get_supported_filetypes()
     ending = Path(path).suffix.lower().lstrip(".")
     if ending not in known:
         raise InputError(
             f"a figure cannot be written to {str(path)!r}: its ending names no known format; "
             f"use one of {', '.join('.' + k for k in sorted(known))}"
         )
+    return ending
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure in the format its ending names.
+
+    Raises:
+        InputError: no such format, or the file cannot be written.
+    """
+    ending = format_of(path)
     with atomic_path(path) as temporary:
         options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if ending == "png" else {}
         with fitting_fonts(figure):
