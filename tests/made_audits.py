@@ -10,13 +10,13 @@ from torchreid_amd.account.division import Entry
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.auditing.audit import Audit
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.compared import compare
 from torchreid_amd.auditing.examples import ATTRIBUTES, Example
 from torchreid_amd.auditing.findings import Findings, findings
 from torchreid_amd.auditing.measured import Measured, label_differences
 from torchreid_amd.auditing.pairs import KINDS, Pair, Search, persons_of, search
 from torchreid_amd.auditing.record import Looked
-from torchreid_amd.auditing.test_set import AuditedSet
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.interpreter.distances import get_distance
 

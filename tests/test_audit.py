@@ -17,7 +17,7 @@ from toy_interpreter import toy_explainer
 
 import torchreid_amd as amd
 from torchreid_amd.attributes.schema import AttributeSchema
-from torchreid_amd.auditing.test_set import audited_sets
+from torchreid_amd.auditing.audited_set import audited_sets
 from torchreid_amd.cli import main
 from torchreid_amd.core.host import build_model
 from torchreid_amd.core.images import read_image

@@ -13,6 +13,7 @@ from made_audits import ENTRIES, METRIC, SCHEMA, embedded, findings_of, measured
 from torchreid_amd.account.division import Entry
 from torchreid_amd.attributes.parts import CARRIED, HEAD, PARTS, REST, UPPER
 from torchreid_amd.auditing.attributes import AS_MUCH, LESS, MORE, attribute_findings
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.compared import compare
 from torchreid_amd.auditing.estimate import difference_of, mean_of
 from torchreid_amd.auditing.examples import choose
@@ -27,7 +28,6 @@ from torchreid_amd.auditing.mean_accounts import (
 from torchreid_amd.auditing.measured import Measured
 from torchreid_amd.auditing.pairs import DIFFERENT, FALSE, KINDS, MISSED, SAME, Pair, draw, search
 from torchreid_amd.auditing.regression import PERMUTATIONS, persons_apart, regress
-from torchreid_amd.auditing.test_set import AuditedSet
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.statistics import drawn_identities, spearman
 

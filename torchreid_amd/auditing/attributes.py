@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from torchreid_amd.account.division import Entry, entries_of
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.estimate import Estimate, Floats, Mask, difference_of, mean_of, ratio_of_sums
 from torchreid_amd.auditing.measured import Measured
 from torchreid_amd.auditing.pairs import DIFFERENT
-from torchreid_amd.auditing.test_set import AuditedSet
 
 LEAST_PAIRS = 10  #: that differ in an attribute; of fewer nothing is said
 MORE, LESS, AS_MUCH = "more", "less", "as much"

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from torchreid_amd.attributes.schema import NONE, AttributeSchema
+from torchreid_amd.auditing.audited_set import AuditedSet, audited_sets
 from torchreid_amd.auditing.compared import compare
 from torchreid_amd.auditing.examples import Example, choose, without_heads, without_names
 from torchreid_amd.auditing.findings import Findings, findings
@@ -20,7 +21,6 @@ from torchreid_amd.auditing.record import AuditRecord, Looked
 from torchreid_amd.auditing.report.cell import audit_cell
 from torchreid_amd.auditing.report.page import audit_page
 from torchreid_amd.auditing.report.summary import audit_summary
-from torchreid_amd.auditing.test_set import AuditedSet, audited_sets
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import json_text, save_text
 from torchreid_amd.explanation.explainer import Explainer

@@ -12,6 +12,7 @@ from torch import Tensor
 from torchreid_amd.account.division import entries_of
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.auditing.attributes import LEAST_PAIRS, AttributeFinding, attribute_findings
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.estimate import Estimate
 from torchreid_amd.auditing.mean_accounts import (
     CameraPairs,
@@ -27,7 +28,6 @@ from torchreid_amd.auditing.mean_accounts import (
 from torchreid_amd.auditing.measured import Measured
 from torchreid_amd.auditing.pairs import Search
 from torchreid_amd.auditing.regression import Regression, persons_apart, regress
-from torchreid_amd.auditing.test_set import AuditedSet
 from torchreid_amd.evaluation.statistics import spearman
 from torchreid_amd.interpreter.distances import Distance
 

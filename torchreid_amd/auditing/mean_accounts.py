@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.estimate import Estimate, Mask, difference_of, mean_of
 from torchreid_amd.auditing.measured import Floats, Measured
 from torchreid_amd.auditing.pairs import DIFFERENT, FALSE, KINDS, MISSED, SAME, Pair
-from torchreid_amd.auditing.test_set import AuditedSet
 
 #: kinds that are held against each other, and what is asked by it
 CONTRASTS = ((SAME, DIFFERENT), (FALSE, DIFFERENT), (FALSE, SAME), (MISSED, SAME))

@@ -14,8 +14,8 @@ from torchreid_amd.account.division import Entry, entries_of
 from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.pairs import Pair, persons_of
-from torchreid_amd.auditing.test_set import AuditedSet
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.explanation.explainer import Explainer, Explanation
 

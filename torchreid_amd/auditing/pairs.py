@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchreid_amd.auditing.test_set import AuditedSet
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.retrieval import Retrieval
 from torchreid_amd.interpreter.distances import Distance

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from torchreid_amd.account.division import Entry
 from torchreid_amd.attributes.schema import UNKNOWN, AttributeSchema
+from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.estimate import Estimate, Floats, mean_of, ratio_of_sums
 from torchreid_amd.auditing.pairs import distance_blocks
-from torchreid_amd.auditing.test_set import AuditedSet
 from torchreid_amd.interpreter.distances import Distance
 
 PERMUTATIONS = 20  #: of each label
