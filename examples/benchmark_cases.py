@@ -15,6 +15,10 @@ from torch import Tensor
 import torchreid_amd as amd
 from torchreid_amd.core import host
 from torchreid_amd.datasets.synthetic import render_dataset
+from torchreid_amd.datasets.synthetic.options import SyntheticOptions
+from torchreid_amd.datasets.synthetic.people.person import people
+from torchreid_amd.datasets.synthetic.photograph import take
+from torchreid_amd.datasets.synthetic.records import records
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
 from torchreid_amd.interpreter.distances import get_distance
 
@@ -92,7 +96,8 @@ def explanation(device: str, model: str, head: str, images: int, height: int, wi
 
 def pairs(device: str, model: str, pairs: int, batch: int, height: int, width: int) -> Sides:
     """Explanations of photographs: in batches; one by one."""
-    explainer = amd.Explainer(amd.create_interpreter(model, "amd"), (height, width), device=device)
+    interpreter = amd.create_interpreter(model, "amd")
+    explainer = amd.Explainer(interpreter, (height, width), device=device, account=False)
     photographs = noise(2 * pairs)
     given = list(zip(photographs[::2], photographs[1::2], strict=True))
     return (
@@ -103,7 +108,8 @@ def pairs(device: str, model: str, pairs: int, batch: int, height: int, width: i
 
 def ranking(device: str, model: str, gallery: int, topk: int, batch: int, height: int, width: int) -> Sides:
     """The nearest explained: after ranking by embeddings; after explaining the whole gallery."""
-    explainer = amd.Explainer(amd.create_interpreter(model, "amd"), (height, width), device=device)
+    interpreter = amd.create_interpreter(model, "amd")
+    explainer = amd.Explainer(interpreter, (height, width), device=device, account=False)
     query, *photographs = noise(1 + gallery)
 
     def literal() -> Tensor:
@@ -111,6 +117,20 @@ def ranking(device: str, model: str, gallery: int, topk: int, batch: int, height
         return numbers(sorted(explained, key=lambda e: e.distance)[:topk])
 
     return lambda: numbers(explainer.explain_ranking(query, photographs, topk, batch)), literal
+
+
+def accounts(device: str, model: str, pairs: int, height: int, width: int) -> Sides:
+    """Pairs of rendered people with bags, their whole distances accounted for; without accounts."""
+    sides = [
+        amd.Explainer(
+            amd.create_interpreter(model, "additive"), (height, width), device=device, account=wanted
+        )
+        for wanted in (True, False)
+    ]
+    query, *photographs = people_with_bags(1 + pairs)
+    given = [(query, photograph) for photograph in photographs]
+    ours, without = (lambda e=e: numbers(e.explain_many(given)) for e in sides)
+    return ours, without
 
 
 def rendering(device: str, images: int, height: int, width: int) -> Sides:
@@ -128,6 +148,13 @@ def rendering(device: str, images: int, height: int, width: int) -> Sides:
 def noise(count: int) -> list[np.ndarray]:
     """Photographs of 128×64 pixels."""
     return list(np.random.default_rng(0).integers(0, 256, (count, 128, 64, 3), dtype=np.uint8))
+
+
+def people_with_bags(count: int) -> list[np.ndarray]:
+    """Rendered photographs of so many persons who carry something: all parts show."""
+    options = SyntheticOptions(train_ids=12 * count)
+    carry = [p for p in people(options, "train") if p.labels["backpack"] or p.labels["handbag"]]
+    return [take(p, records(options, p.pid)[0], options).pixels for p in carry[:count]]
 
 
 def numbers(explained: Iterable[amd.Explanation]) -> Tensor:
@@ -178,5 +205,9 @@ def cases() -> dict[str, Case]:
     rest = {"model": "osnet_x0_25", "batch": 32, **full}
     found["pairs"] = Case(pairs, {"pairs": 32, **rest}, {"pairs": 2, **small})
     found["ranking"] = Case(ranking, {"gallery": 200, "topk": 10, **rest}, {"gallery": 4, "topk": 2, **small})
+    half = {"height": 128, "width": 64}
+    for model, count, shape in (("osnet_x0_25", 1, half), ("osnet_x0_25", 10, half), ("resnet50", 1, full)):
+        name = f"account-{model}" if count == 1 else f"accounts-{model}"
+        found[name] = Case(accounts, {"pairs": count, "model": model, **shape}, {"pairs": 1, **small})
     found["rendering"] = Case(rendering, {"images": 40, "height": 128, "width": 64}, {"images": 8})
     return found

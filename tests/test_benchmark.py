@@ -31,6 +31,7 @@ def test_every_case_gives_a_line_and_both_sides_agree() -> None:
     names = [line["case"] for line in lines]
     explained = {f"explanation-{head}-osnet_x0_25" for head in ("amd", "attrimeter")}
     others = {"components-resnet50", "gradients-resnet50", "scores-1000", "pairs", "ranking", "rendering"}
+    others |= {"account-osnet_x0_25", "accounts-osnet_x0_25", "account-resnet50"}
     assert len(set(names)) == len(names) and set(names) >= explained | others
     for line in lines:
         assert line["what"] and line["size"] and line["repeat"] == 1 and line["device"] == "cpu"

@@ -152,6 +152,7 @@ def test_a_page_is_made_by_an_installed_wheel(tmp_path: Path) -> None:
     assert {Path(name).suffix for name in shipped} == {".html", ".css", ".js"}
     languages = {p.name for p in (site / PACKAGE.name / "core" / "languages").iterdir()}
     assert languages == {p.name for p in (PACKAGE / "core" / "languages").iterdir()}
+    assert (site / PACKAGE.name / "account" / "part_network.safetensors").is_file()
     environment = {**os.environ, "PYTHONPATH": str(site)}
     done = subprocess.run(
         [sys.executable, "-c", PAGE], cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -12,18 +12,16 @@ from torch import Tensor
 
 from torchreid_amd.account.account import Account
 from torchreid_amd.account.division import Pair, rows_of
-from torchreid_amd.account.segmentation import GRID, divide
+from torchreid_amd.account.segmentation import divide
 from torchreid_amd.account.shapley import Estimate, shapley_values
 from torchreid_amd.account.swapping import Pixels, Player, Regions, Swaps, players_of
 from torchreid_amd.attributes.parts import CARRIED, PARTS
-from torchreid_amd.attributes.schema import UNKNOWN, Labels
+from torchreid_amd.attributes.schema import Labels
 from torchreid_amd.core.images import to_pixels
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import Distance, get_distance
-from torchreid_amd.interpreter.maps import Floats, array_at_size
+from torchreid_amd.interpreter.maps import Floats
 
-_TINY = 1e-12
-MISFIT = 0.35  #: of the rest of the picture; chosen on people in no table
 CHUNK = 256  #: pictures that are made before they are embedded
 
 
@@ -36,38 +34,23 @@ class Accountant:
 
     def __init__(self, decomposer: Decomposer) -> None:
         self.decomposer = decomposer
-        interpreter = decomposer.interpreter
-        self.schema, self.offset = interpreter.attributes, interpreter.offset
-        bags = [k for k, a in enumerate(self.schema.attributes) if self.schema.parts.get(a) == CARRIED]
-        #: positions of what is carried, where maps say how surely it is seen at a place
-        self.carried = bags if interpreter.form == "additive" else []
-        self.parts = tuple(part for part in PARTS if part != CARRIED or self.carried)
+        self.schema = decomposer.interpreter.attributes
+        #: positions of attributes that say whether something is carried
+        self.bags = [k for k, a in enumerate(self.schema.attributes) if self.schema.parts.get(a) == CARRIED]
 
-    def regions(self, image: Image.Image, maps: Floats, labels: Labels | None = None) -> Regions:
+    def regions(self, image: Image.Image, labels: Labels | None = None) -> Regions:
         """Which part each pixel shows.
 
         Args:
             image: a photograph.
-            maps: the interpreter's own of it, (M, h, w).
-            labels: of the person (M,), where anything is known: what is known to be carried is looked for
-                where it is seen best, and what is known not to be is not looked for.
+            labels: of the person (M,), where anything is known: of a person known to carry none of the
+                schema's bags nothing is taken for carried.
 
         Returns:
             (H, W) at the target's size, positions in PARTS.
         """
-        return divide(to_pixels(image, self.decomposer.size), self._carried(maps, labels))
-
-    def _carried(self, maps: Floats, labels: Labels | None) -> Floats | None:
-        """How surely something carried is seen at each place."""
-        if not self.carried:
-            return None
-        seen = array_at_size(maps[self.carried], GRID, self.offset).clip(0, 1)
-        for one, k in zip(seen, self.carried, strict=True):
-            known = UNKNOWN if labels is None else labels[k]
-            if known != UNKNOWN:
-                one *= known / max(float(one.max()), _TINY)
-        best: Floats = seen.max(0)
-        return best
+        known = set() if labels is None else {int(labels[k]) for k in self.bags}
+        return divide(to_pixels(image, self.decomposer.size), empty_handed=known == {0})
 
     def account(
         self,
@@ -91,34 +74,15 @@ class Accountant:
         """
         pixels = [to_pixels(image, self.decomposer.size) for image in images]
         metric = self.decomposer.interpreter.metric
-        players = players_of(self.parts)
+        players = players_of(PARTS)
         found = account_values(
             self.decomposer.embed_pixels, get_distance(metric), (pixels[0], pixels[1]), regions, players
         ).values
         whole = float(found.sum())
         scale = distance / whole if whole else 0.0  # 1 but for the rounding of another batch
-        values = {
-            player.part: float(v) * scale for player, v in zip(players, without_misfit(found), strict=True)
-        }
+        values = {player.part: float(v) * scale for player, v in zip(players, found, strict=True)}
         rows = rows_of(values, distance, self.schema, contributions, labels)
         return Account(distance, metric, rows, regions)
-
-
-def without_misfit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (n,) of which the last, the rest of the picture, has given back what is due to misfit.
-
-    Outlines are found but roughly, and a part scaled into another outline does not look quite as on its own
-    photograph: some of what changes with the rest belongs to the parts. :data:`MISFIT` of it, times the
-    share that the parts have, goes to them in proportion to what they add. The sum stays, a part that
-    adds nothing gets nothing, and a rest that is everything keeps everything.
-    """
-    parts, rest = values[:-1], float(values[-1])
-    added = parts.clip(0)
-    whole = rest + float(added.sum())
-    if rest <= 0 or not added.any():
-        return values
-    given = MISFIT * rest * float(added.sum()) / whole
-    return np.append(parts + given * added / added.sum(), rest - given)
 
 
 def account_values(

@@ -52,7 +52,6 @@ from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.decomposition import Comparison
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
-from torchreid_amd.interpreter.maps import Floats
 from torchreid_amd.interpreter.run_folder import load_run
 from torchreid_amd.targets.build import build_target
 from torchreid_amd.targets.weights import load_weights
@@ -315,7 +314,7 @@ class Explainer:
         shares = shares_of(pairs.contributions * pairs.contributions.new_tensor(differ)[:, None])
         additive = self.interpreter.form == "additive"
         maps = whole.maps.float().cpu().numpy()
-        accounts = self._accounts(images, maps, rows, pairs, labels)
+        accounts = self._accounts(images, rows, pairs, labels)
         for n, account in enumerate(accounts):
             yield Explanation(
                 distance=differ[n] * float(pairs.distance[n]),
@@ -337,7 +336,6 @@ class Explainer:
     def _accounts(
         self,
         images: Sequence[Image.Image],
-        maps: Floats,
         rows: Sequence[int],
         pairs: Comparison,
         labels: Sequence[tuple[Labels, Labels] | None],
@@ -353,7 +351,7 @@ class Explainer:
         regions: dict[int, Regions] = {}  # found when they are needed, each once
         for n, (a, b) in enumerate(zip(rows[0::2], rows[1::2], strict=True)):
             for row in {a, b} - regions.keys():
-                regions[row] = self._accountant.regions(images[row], maps[row], known[row])
+                regions[row] = self._accountant.regions(images[row], known[row])
             yield self._accountant.account(
                 (images[a], images[b]),
                 (regions[a], regions[b]),

@@ -13,7 +13,7 @@ from PIL import Image
 from torchreid_amd.datasets.synthetic.body.cloth import shaded
 from torchreid_amd.datasets.synthetic.body.figure import draw_person
 from torchreid_amd.datasets.synthetic.body.light import shine
-from torchreid_amd.datasets.synthetic.body.parts import PLACES, coverage
+from torchreid_amd.datasets.synthetic.body.parts import OF_PERSON, PLACES, coverage
 from torchreid_amd.datasets.synthetic.body.pose import Pose, draw_pose, skeleton
 from torchreid_amd.datasets.synthetic.body.surface import Surfaces, View
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions, stream
@@ -38,16 +38,28 @@ class RenderedImage:
     Attributes:
         jpeg: the file's bytes.
         regions: ``(M, h, w)`` where each attribute shows, in the schema's order.
+        drawn: numbers of the drawn parts at the pixels of the canvas, which is finer.
     """
 
     jpeg: bytes
     regions: Mask
+    drawn: Pixels
 
     @property
     def pixels(self) -> Pixels:
         """``(h, w, 3)`` RGB as read back from the JPEG."""
         with Image.open(io.BytesIO(self.jpeg)) as image:
             return np.asarray(image.convert("RGB"))
+
+    @property
+    def parts(self) -> npt.NDArray[np.int8]:
+        """``(h, w)`` which part each pixel shows most of, positions in ``attributes.parts.PARTS``."""
+        size = self.regions.shape[:0:-1]
+        covered = [
+            cv2.resize(coverage(self.drawn, shown, 255), size, interpolation=cv2.INTER_AREA).astype(int)
+            for shown in OF_PERSON.values()
+        ]
+        return np.stack([*covered, 255 - np.sum(covered, 0)]).argmax(0).astype(np.int8)
 
 
 def take(
@@ -97,7 +109,7 @@ def take(
     image = develop(picture, camera, (options.height, options.width), stream(seed, "noise", *key))
     quality = int(stream(seed, "jpeg", *key).integers(camera.quality[0], camera.quality[1] + 1))
     regions = _regions(surfaces, person, (options.height, options.width))
-    return RenderedImage(_jpeg(image, quality), regions)
+    return RenderedImage(_jpeg(image, quality), regions, surfaces.part)
 
 
 def _frame_person(

@@ -17,16 +17,14 @@ from torchreid_amd.account.accountant import Accountant
 from torchreid_amd.account.division import entries_of
 from torchreid_amd.account.swapping import Regions
 from torchreid_amd.attributes.parts import PARTS, REST
-from torchreid_amd.attributes.schema import NONE, AttributeSchema, Labels
+from torchreid_amd.attributes.schema import AttributeSchema, Labels
 from torchreid_amd.core.images import read_image, to_pixels
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.class_activation import distance_activations
 from torchreid_amd.evaluation.counterfactual.true_account import Entry, TrueAccounts
 from torchreid_amd.evaluation.data.testbed import Testbed
-from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
-from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.interpreter.maps import Floats, at_size
 from torchreid_amd.targets.weights import fingerprint
 
@@ -91,20 +89,14 @@ def _given(
     both = decomposer.decompose(tensors, paths)
     pair = decomposer.compare(both[0], both[1])
     distance, contributions = float(pair.distance), pair.contributions[0].double().numpy()
-    maps = both.maps.float().cpu().numpy()
+    accountant = Accountant(decomposer)
 
-    def account(accountant: Accountant, known: tuple[Labels, Labels] | None) -> Account:
-        sides = known or (None, None)
-        own = contributions[: len(accountant.schema)]
-        seen = [accountant.regions(images[s], maps[s], sides[s]) for s in (0, 1)]
-        return accountant.account(images, (seen[0], seen[1]), distance, own, known)
+    def account(known: tuple[Labels, Labels] | None) -> Account:
+        first, second = (accountant.regions(*one) for one in zip(images, known or (None, None), strict=True))
+        return accountant.account(images, (first, second), distance, contributions, known)
 
-    found = {
-        "account": account(Accountant(decomposer), None),
-        "account, labels known": account(Accountant(decomposer), labels),
-        "without an interpreter": account(Accountant(_alone(decomposer)), None),
-    }
-    regions = found["without an interpreter"].regions
+    found = {"account": account(None), "account, labels known": account(labels)}
+    regions = found["account"].regions
     given = {name: {(row.part, row.what): row.share for row in a.rows} for name, a in found.items()}
     given["contributions"] = _of_head(interpreter.attributes, contributions, distance)
     given["area"] = _proportional([np.stack(regions) == k for k in range(len(PARTS))])
@@ -115,13 +107,6 @@ def _given(
     fine = np.stack([at_size(m[None], size, offset)[0].cpu().numpy() for m in layer])
     given["LayerCAM"] = _proportional([fine * (np.stack(regions) == k) for k in range(len(PARTS))])
     return given
-
-
-def _alone(decomposer: Decomposer) -> Decomposer:
-    """The same target without an interpreter."""
-    interpreter = decomposer.interpreter
-    nobody = AttributeSchema(NONE, ())
-    return decomposer.of(Interpreter(interpreter.target, NoHead(), nobody, interpreter.metric))
 
 
 def _of_head(schema: AttributeSchema, contributions: Floats, distance: float) -> Shares:

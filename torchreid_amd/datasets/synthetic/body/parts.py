@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from torchreid_amd.attributes import parts as person
+
 
 class Part(IntEnum):
     """What a canvas pixel shows; 0 is not this person (background or something in front)."""
@@ -63,6 +65,14 @@ PLACES: dict[str, tuple[Part, ...]] = {
     "upper": UPPER,
     "lower": LOWER,
     "gender": tuple(p for p in Part if p),
+}
+
+#: what shows each part of a person, in the words of accounts
+OF_PERSON: dict[str, tuple[Part, ...]] = {
+    person.UPPER: (*UPPER, Part.CHEST_SKIN, Part.ARM_UPPER, Part.ARM_FORE, Part.HAND),
+    person.LOWER: (*LOWER, Part.THIGH_SKIN, Part.SHANK_SKIN, Part.SOCK, Part.SHOE, Part.SOLE),
+    person.HEAD: (Part.FACE, Part.NECK, Part.HAIR, Part.GLASSES, Part.HAT, Part.BRIM),
+    person.CARRIED: tuple(part for name in ("backpack", "bag", "handbag") for part in PLACES[name]),
 }
 
 
