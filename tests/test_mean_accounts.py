@@ -116,7 +116,7 @@ def test_rows_add_up_on_rendered_people(example: ModuleType, tmp_path: Path, cap
     assert found["pairs"] == 2 and 0 <= found["rank-1"] <= 1
     for kind in example.KINDS[:2]:
         values = dict(found["kinds"][kind]["values"])
-        assert values.pop("distance") > 0 and len(values) == 4
+        assert values.pop("distance") > 0 and len(values) == 5
         assert sum(values.values()) == pytest.approx(1, abs=1e-5)
         assert f"| {kind} | 2 |" in printed and f"| {100 * values['upper body']:.1f}" in printed
 
