@@ -25,7 +25,8 @@ from torchreid_amd.auditing.report.words import (
 from torchreid_amd.explanation.report.bar import bar_of
 from torchreid_amd.explanation.report.lead import lead
 from torchreid_amd.explanation.report.page import picture_uri, render
-from torchreid_amd.explanation.report.text import metric_words, short_names
+from torchreid_amd.explanation.report.text import short_names
+from torchreid_amd.interpreter.distances import get_distance
 
 PICTURE = 256  #: pixels along the longer side of a photograph
 
@@ -46,7 +47,7 @@ def audit_page(a: AuditRecord) -> str:
         looked=a.looked,
         most=a.most,
         seed=a.seed,
-        metric=metric_words(a.findings.metric),
+        metric=get_distance(a.findings.metric).words,
         subjects=subject_rows(a),
         front=next(card["bars"] for card in cards if card["kind"] == DIFFERENT),
         kinds=cards,
