@@ -121,12 +121,9 @@ def ranking(device: str, model: str, gallery: int, topk: int, batch: int, height
 
 def accounts(device: str, model: str, pairs: int, height: int, width: int) -> Sides:
     """Pairs of rendered people with bags, their whole distances accounted for; without accounts."""
-    sides = [
-        amd.Explainer(
-            amd.create_interpreter(model, "additive"), (height, width), device=device, account=wanted
-        )
-        for wanted in (True, False)
-    ]
+    interpreter = amd.create_interpreter(model, "additive")
+    size = (height, width)
+    sides = [amd.Explainer(interpreter, size, device=device, account=wanted) for wanted in (True, False)]
     query, *photographs = people_with_bags(1 + pairs)
     given = [(query, photograph) for photograph in photographs]
     ours, without = (lambda e=e: numbers(e.explain_many(given)) for e in sides)
