@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         register_head,
         register_loss,
     )
+    from torchreid_amd.evaluation import reranking as rerank
     from torchreid_amd.evaluation import reweighting as reweight
     from torchreid_amd.explanation.explainer import Explainer
     from torchreid_amd.explanation.explanation import Explanation, Ranking
@@ -92,6 +93,7 @@ else:
             "register_head": "heads",
             "register_loss": "losses",
             "register_target": "targets",
+            "rerank": "evaluation.reranking:",
             "reweight": "evaluation.reweighting:",
             "save_run": "interpreter.run_folder",
             "set_language": "core.language",
@@ -142,6 +144,7 @@ __all__ = [
     "register_head",
     "register_loss",
     "register_target",
+    "rerank",
     "reweight",
     "save_run",
     "set_language",

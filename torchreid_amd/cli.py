@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     forgiving_streams()
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
-    if rest and args.run is not _evaluate:
+    behind = args.run is _search and rest[:1] == ["--"]  # attributes that are to be missing, behind options
+    if rest and args.run is not _evaluate and not behind:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.opts = rest + getattr(args, "opts", [])
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PART",
-        help="leave out probe, place, account, effect, removal, sanity or reweight; may be repeated",
+        help="leave out probe, place, account, effect, removal, sanity, reweight, rerank or attributes"
+        "; may be repeated",
     )
     evaluate.add_argument("--pairs", type=int, default=100, help="pairs that are re-rendered (default: 100)")
     evaluate.add_argument("--images", type=int, default=400, help="photographs for places (default: 400)")
@@ -116,6 +118,32 @@ def _parser() -> argparse.ArgumentParser:
     rank.set_defaults(run=_rank)
 
     _gallery_options(rank)
+
+    rerank = commands.add_parser("rerank", help="rank a gallery by the target's distance and what is seen")
+    rerank.add_argument(
+        "paths", metavar="PATH", nargs="+", help="RUN QUERY GALLERY, as rank; with --model no RUN"
+    )
+    _learning_options(rerank)
+    rerank.add_argument("--topk", type=int, default=10, help="how many to print (default: 10)")
+    rerank.add_argument("--strength", type=float, help="λ instead of the chosen one; 0: the target alone")
+    rerank.add_argument(
+        "--k-reciprocal", action="store_true", help="torchreid's k-reciprocal re-ranking on top"
+    )
+    _gallery_options(rerank)
+    rerank.set_defaults(run=_rerank, no_account=False)
+
+    search = commands.add_parser("search", help="find people in a gallery by their attributes")
+    search.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="RUN GALLERY ATTRIBUTE... -- -ATTRIBUTE...: those behind -- with a minus are to be missing",
+    )
+    _learning_options(search)
+    search.add_argument("--topk", type=int, default=10, help="how many to print (default: 10)")
+    search.add_argument("--html", metavar="FILE", help="write a self-contained page")
+    _gallery_options(search)
+    search.set_defaults(run=_search, no_account=False)
 
     extract = commands.add_parser("extract", help="store the features of photographs in a file")
     extract.add_argument("paths", metavar="RUN", nargs="*", help="run folder; none with --model")
@@ -222,6 +250,25 @@ def _gallery_options(parser: argparse.ArgumentParser) -> None:
     _dataset_options(parser)
 
 
+def _learning_options(parser: argparse.ArgumentParser) -> None:
+    """Whom attributes are learnt from, and where what was learnt is kept."""
+    _model_options(parser)
+    parser.add_argument("--weights", help="the target's weights, if they have moved")
+    parser.add_argument("--metric", default="euclidean", help="distance of --model: euclidean, cosine …")
+    parser.add_argument("--people", metavar="FOLDER", help="photographs of people whose attributes are known")
+    parser.add_argument("--labels", metavar="TABLE", help="their attributes, by pid or by image (.csv …)")
+    parser.add_argument(
+        "--identity", default="", help="who is on a photograph of --people: a regular expression"
+    )
+    parser.add_argument("--camera", default="", help="which camera took it: the same")
+    parser.add_argument("--reranker", metavar="FILE", help="what was learnt (default: kept in RUN)")
+    parser.add_argument("--fit", action="store_true", help="learn again")
+    parser.add_argument(
+        "--trained-on-them", choices=("yes", "no"), help="whether the target was; found out, if not given"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the numbers")
+
+
 def _outputs(parser: argparse.ArgumentParser, of_pairs: bool = True) -> None:
     if of_pairs:
         parser.add_argument(
@@ -307,7 +354,8 @@ def _explainer(args: argparse.Namespace, photographs: str, least: int) -> tuple[
 
     if folder is None:
         size = None if args.size is None else (args.size[0], args.size[1])
-        return Explainer.from_target(args.model, args.weights, size), given
+        metric = getattr(args, "metric", "euclidean")
+        return Explainer.from_target(args.model, args.weights, size, metric), given
     if args.size is not None:
         raise InputError("--size belongs to --model; a run folder knows its own")
     explainer = Explainer.from_pretrained(folder, weights=args.weights)
@@ -331,6 +379,74 @@ def _rank(args: argparse.Namespace) -> None:
         [*given, *args.gallery], _tree(explainer, args), args.split, args.skip_broken, args.photographs
     )
     _write(explainer.explain_ranking(query, gallery, topk=args.topk, search=args.search), args)
+
+
+def _learnt(explainer: Explainer, args: argparse.Namespace) -> Any:
+    """The re-ranker that is kept, or one learnt from the people that were given, or from those of the run."""
+    if bool(args.people) != bool(args.labels):
+        raise InputError("--people FOLDER and --labels TABLE belong together; give both")
+    from torchreid_amd.config import to_dict
+    from torchreid_amd.evaluation.reranking.stored import stored_or_fitted
+    from torchreid_amd.gallery.people import CAMERA, labelled_folder, people_of_run
+    from torchreid_amd.gallery.rerank import NAME
+
+    path: str | None = args.reranker or (None if args.model else os.path.join(args.paths[0], NAME))
+    people = None
+    if args.people:
+        people = labelled_folder(args.people, args.labels, None, args.identity, args.camera or CAMERA)
+    elif explainer.config and (args.fit or path is None or not os.path.exists(path)):
+        people = people_of_run(to_dict(_tree(explainer, args)), explainer.schema)
+    knows = None if args.trained_on_them is None else args.trained_on_them == "yes"
+    return stored_or_fitted(explainer, path, people, knows, args.fit or bool(args.people))
+
+
+def _gallery(explainer: Explainer, args: argparse.Namespace, given: Sequence[str]) -> list[str]:
+    """The photographs of a gallery, those of stored features among them."""
+    from torchreid_amd.gallery.given import gallery_of
+    from torchreid_amd.gallery.store import Store
+
+    found = gallery_of(
+        [*given, *args.gallery], _tree(explainer, args), args.split, args.skip_broken, args.photographs
+    )
+    listed = [[g.file(row) for row in range(len(g))] if isinstance(g, Store) else [g] for g in found]
+    return [path for paths in listed for path in paths]
+
+
+def _rerank(args: argparse.Namespace) -> None:
+    explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 1 if args.gallery else 2)
+    from torchreid_amd.gallery.ranked import rank
+
+    reranker = _learnt(explainer, args)
+    gallery = _gallery(explainer, args, given)
+    _print(rank(reranker, explainer, query, gallery, args.strength, args.k_reciprocal), args)
+
+
+def _search(args: argparse.Namespace) -> None:
+    explainer, given = _explainer(args, "GALLERY ATTRIBUTE...", 1 if args.gallery else 2)
+    from torchreid_amd.gallery.asked import search, wanted_by
+
+    words = (given if args.gallery else given[1:]) + args.opts[1:]
+    reranker = _learnt(explainer, args)
+    wanted_by(words, reranker.schema)  # before anything is looked at
+    gallery = _gallery(explainer, args, [] if args.gallery else given[:1])
+    explainer.readouts = reranker.readouts
+    _print(search(explainer.attributes(gallery), gallery, words, reranker.schema), args)
+
+
+def _print(result: Any, args: argparse.Namespace) -> None:
+    from torchreid_amd.core.files import write_json
+
+    if args.topk < 1:
+        raise InputError(f"--topk is {args.topk}; print at least 1 photograph")
+    print(result.summary(args.topk))
+    if args.json:
+        write_json(result.to_dict(), args.json)
+        print(f"Written: {args.json}")
+    if getattr(args, "html", None):
+        from torchreid_amd.explanation.report.search_page import save_search_page
+
+        save_search_page(result, args.html, args.topk)
+        print(f"Written: {args.html}")
 
 
 def _tree(explainer: Explainer, args: argparse.Namespace) -> Any:

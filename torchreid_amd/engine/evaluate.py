@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from torchreid_amd.config import config_of_run
@@ -25,12 +26,18 @@ from torchreid_amd.evaluation.data.ground_truth import truth_of
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.data.stored_images import stored_images
 from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
-from torchreid_amd.evaluation.pairs.score_pairs import evaluate_decomposition
+from torchreid_amd.evaluation.pairs.score_pairs import score_pairs
 from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, labelled_attributes, questions
 from torchreid_amd.evaluation.report.tables import report_table
+from torchreid_amd.evaluation.reranking.choice import fit_reranker
+from torchreid_amd.evaluation.reranking.question import SeenTestbed
+from torchreid_amd.evaluation.reranking.record import retrieval_row, rows_beside
 from torchreid_amd.evaluation.retrieval import warn_where_nothing_counts
 from torchreid_amd.evaluation.reweighting import Reweighting, fit_reweighting
 from torchreid_amd.gallery.mark import Mark
+from torchreid_amd.gallery.rerank import NAME as RERANKER
+from torchreid_amd.gallery.rerank import Reranker
+from torchreid_amd.gallery.seen import look
 from torchreid_amd.gallery.store import Store
 from torchreid_amd.interpreter.distances import DISTANCES, get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
@@ -74,13 +81,14 @@ def evaluate(
     engine.normalize_feature = cfg.test.normalize_feature
     engine.set_model_mode("eval")
     fitted = cache(lambda: _fit_reweighting(engine, settings))  # once, for all targets
+    reranker = cache(lambda: _fit_reranker(engine, settings, Path(folder)))
     opened = [Store(path) for path in stores]
     for store in opened:
         store.check(Mark.of(engine.decomposer), whole=True)
     scores = {}
     for name in engine.datamanager.test_loader:
         print(f"##### {name}: query and gallery are {'read' if opened else 'decomposed'} ...", flush=True)
-        scores[name] = _score(engine, name, settings, fitted, opened)
+        scores[name] = _score(engine, name, settings, fitted, reranker, opened)
         print(f"\n{report_table(scores[name])}\n", flush=True)
     _write(Path(folder), run, scores, settings)
     return scores
@@ -91,6 +99,7 @@ def _score(
     name: str,
     settings: Settings,
     fitted: Callable[[], Reweighting],
+    reranker: Callable[[], Reranker],
     stores: Sequence[Store],
 ) -> dict[str, Any]:
     loaders = engine.datamanager.test_loader[name]
@@ -104,32 +113,35 @@ def _score(
     train = _train_photographs(engine, settings)
     needs_train = not {"probe", "effect"} <= set(settings.skip) and (train.labels >= 0).any()
     embedding = engine.decomposer.embed_files(train.paths) if needs_train else torch.empty(0, 1)
-    rankers = {}
+    rankers: dict[str, tuple[Tensor, Tensor]] = {}
     if "probe" not in settings.skip and needs_train:
         seen = functional.normalize(embedding) if engine.normalize_feature else embedding
         probes = fit_probes(seen, torch.from_numpy(train.labels), torch.from_numpy(train.pids))
-        sides = (probes.probabilities(side.embedding) for side in (query, gallery))
-        rankers["probe"] = tuple(sides)
+        rankers["probe"] = probes.probabilities(query.embedding), probes.probabilities(gallery.embedding)
     rates = torch.from_numpy(engine.labels.rates(engine.datamanager.train_loader.dataset.train))
     warn_where_nothing_counts(query, gallery)
-    record: dict[str, Any] = evaluate_decomposition(
+    state = score_pairs(
         query,
         gallery,
         get_distance(engine.model.metric),
         engine.model.form,
-        engine.model.attributes.attributes,
         rates,
         engine.device,
         others=[get_distance(other) for other in DISTANCES],
-        rankers=rankers,  # type: ignore[arg-type]
-    ).to_dict()
+        rankers=rankers,
+    )
+    record: dict[str, Any] = state.scores(engine.model.attributes.attributes).to_dict()
     truth = truth_of(name, engine.model.attributes)
     testbed = Testbed(
         engine.decomposer, photographs[0], photographs[1], train, embedding, truth, settings.seed
     )
-    for part, answer in questions(testbed, settings, rates, (query, gallery), fitted).items():
+    as_seen = SeenTestbed(testbed, reranker, rates, rankers, engine.normalize_feature)
+    for part, answer in questions(testbed, settings, rates, (query, gallery), fitted, as_seen).items():
         print(f"{part} ...", flush=True)
         record[part] = answer()
+    if "rows" in record.get("rerank", {}):
+        others = retrieval_row(state.target, state.decomposed), record.get("reweight", {}).get("rows", {})
+        record["rerank"]["rows"] |= rows_beside(*others)
     if truth is None:
         record["no_truth"] = NO_TRUTH
     record["labelled"] = labelled_attributes(engine.model.attributes.attributes, query, gallery)
@@ -140,6 +152,23 @@ def _fit_reweighting(engine: ImageAMDEngine, settings: Settings) -> Reweighting:
     train = decomposed(engine.decomposer, _train_photographs(engine, settings), engine.normalize_feature)
     interpreter = engine.model
     return fit_reweighting(train, get_distance(interpreter.metric), interpreter.form, device=engine.device)
+
+
+def _fit_reranker(engine: ImageAMDEngine, settings: Settings, folder: Path) -> Reranker:
+    train, interpreter = _train_photographs(engine, settings), engine.model
+    seen = look(engine.decomposer, train.paths)
+    reranker = fit_reranker(
+        seen.normalized() if engine.normalize_feature else seen,
+        torch.from_numpy(train.labels),
+        torch.from_numpy(train.pids),
+        torch.from_numpy(train.camids),
+        interpreter.attributes,
+        interpreter.metric,
+        interpreter.target,
+    )
+    if not engine.normalize_feature:  # what photographs are compared by elsewhere, too
+        reranker.save(folder / RERANKER)
+    return reranker
 
 
 def _train_photographs(engine: ImageAMDEngine, settings: Settings) -> LabelledImages:

@@ -16,11 +16,12 @@ from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.data.testbed import Testbed
 from torchreid_amd.evaluation.deletion.curves import deletion_record
 from torchreid_amd.evaluation.localisation.record import localisation_record
+from torchreid_amd.evaluation.reranking.question import SeenTestbed
 from torchreid_amd.evaluation.reweighting import Reweighting, reweighting_record
 from torchreid_amd.evaluation.sanity.record import sanity_record
 from torchreid_amd.interpreter.distances import get_distance
 
-PARTS = ("probe", "place", "account", "effect", "removal", "sanity", "reweight")
+PARTS = ("probe", "place", "account", "effect", "removal", "sanity", "reweight", "rerank", "attributes")
 
 NO_TRUTH = (
     "Right place and what would happen: not scored, the true regions of these photographs are not known "
@@ -76,6 +77,7 @@ def questions(
     rates: torch.Tensor,
     sides: tuple[DecomposedImages, DecomposedImages],
     fitted: Callable[[], Reweighting],
+    seen: SeenTestbed,
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """What can be asked of these photographs and is not left out: each part's name and what answers it.
 
@@ -85,6 +87,7 @@ def questions(
         rates: (M,) share of "yes" in training.
         sides: query and gallery, decomposed.
         fitted: gives the re-weighting, fitted on training identities.
+        seen: the same photographs as a re-ranker sees them.
     """
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     if testbed.truth is not None:
@@ -96,6 +99,8 @@ def questions(
     found["removal"] = lambda: deletion_record(testbed, settings.removal_pairs)
     found["sanity"] = lambda: sanity_record(testbed, rates)
     found["reweight"] = lambda: _reweighted(testbed, sides, fitted)
+    found["rerank"] = seen.reranking
+    found["attributes"] = seen.recognition
     return {part: make for part, make in found.items() if part not in settings.skip}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.statistics import Interval, Mean, percent, spearman
 
@@ -107,6 +108,34 @@ class Retrieval:
         retrieval = cls(state["ranks"])
         retrieval.mean = Mean.from_dict(state["mean"])
         return retrieval
+
+
+def gain(before: Retrieval, after: Retrieval) -> Mean:
+    """After minus before, query by query, with intervals over identities.
+
+    Args:
+        before, after: of the same queries.
+    """
+    a, b = before.mean.sums, after.mean.sums
+    if not torch.equal(a.identities, b.identities) or not torch.equal(a.rows[:, 1], b.rows[:, 1]):
+        raise InputError("the two scores are of different queries; expected the same ones in both")
+    difference = Mean(before.mean.size)
+    difference.sums.identities = a.identities
+    difference.sums.rows = torch.stack([b.rows[:, 0] - a.rows[:, 0], a.rows[:, 1]], 1)
+    return difference
+
+
+def gain_record(before: Retrieval, after: Retrieval) -> dict[str, Any]:
+    """:func:`gain` in percent, JSON-ready: ``values`` and ``intervals`` by score."""
+    difference = gain(before, after)
+    values = zip(before.names, difference.values, strict=True)
+    intervals = zip(before.names, difference.intervals, strict=True)
+    return {
+        "values": {name: None if value is None else 100 * value for name, value in values},
+        "intervals": {
+            name: None if ends is None else [100 * end for end in ends] for name, ends in intervals
+        },
+    }
 
 
 def why_nothing_counts(

@@ -45,6 +45,9 @@ from torchreid_amd.explanation.photographs import (
     same_persons,
 )
 from torchreid_amd.explanation.stored_gallery import rank_stored
+from torchreid_amd.gallery.of_run import readouts_of_run
+from torchreid_amd.gallery.readouts import AttributeReadouts
+from torchreid_amd.gallery.seen import look
 from torchreid_amd.gallery.store import Store
 from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.contributions import shares_of
@@ -74,6 +77,7 @@ class Explainer:
             they take a fraction of the time.
 
     ``config`` is the configuration of the run it comes from, nested; empty where it comes from none.
+    ``readouts`` are what :meth:`attributes` are read off by; None until they are needed.
 
     Photographs are paths, PIL images or arrays; see :func:`torchreid_amd.core.images.read_image`. The
     interpreter computes in eval mode and without gradients, and gets its mode back.
@@ -114,6 +118,8 @@ class Explainer:
             labels = labels.project(self.schema)  # type: ignore[attr-defined]
         self.labels = labels
         self.config: dict[str, Any] = {}
+        self.readouts: AttributeReadouts | None = None
+        self._folder: str | os.PathLike[str] | None = None
         self.account = account
         self._accountant = Accountant(self._decomposer)
         self.made_by = made_by(self.interpreter)
@@ -172,7 +178,7 @@ class Explainer:
         run = load_run(folder, weights=weights)
         labels = PhotographLabels(run.config, run.schema) if labels is None else labels
         explainer = cls(run.interpreter, run.size, run.norm_mean, run.norm_std, device, labels)
-        explainer.config = run.config
+        explainer.config, explainer._folder = run.config, folder
         explainer.made_by = made_by(run.interpreter, folder)
         return explainer
 
@@ -270,6 +276,20 @@ class Explainer:
             names,
             tuple(None if s is None else bool(s) for s in same),
         )
+
+    def attributes(self, photographs: Sequence[ImageLike]) -> Tensor:
+        """Calibrated probabilities of "yes" (N, M), of every attribute of the people on N photographs.
+
+        They are read off the target's own layers. In a run they are learnt from its training photographs
+        when they are first asked for, unless a re-ranker was kept there; an explainer of a model alone is
+        given those of a re-ranker (``explainer.readouts = reranker.readouts``).
+
+        Raises:
+            InputError: a photograph cannot be read, or nobody is known to learn from.
+        """
+        if self.readouts is None:
+            self.readouts = readouts_of_run(self._decomposer, self.config, self.schema, self._folder)
+        return self.readouts.probabilities(look(self._decomposer, photographs).features)
 
     @property
     def decomposer(self) -> Decomposer:

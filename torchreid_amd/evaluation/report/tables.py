@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torchreid_amd.evaluation.baselines.titles import ORDERS, TITLES
 from torchreid_amd.evaluation.pairs.record import DecompositionScores
+from torchreid_amd.evaluation.report.cells import cell, cells, grid
+from torchreid_amd.evaluation.report.retrieval_tables import recognised, reranked, reweighted
 
 _ADDS_UP = {"rank-1": "rank-1", "mAP": "mAP", "mINP": "mINP", "rank_correlation": "rank corr."}
 _NAMED = {
@@ -15,9 +17,6 @@ _NAMED = {
     "exclusive_hit_rate": "excl. hits",
     "common_hit_rate": "comm. hits",
 }
-_REWEIGHTED = {"rank-1": "rank-1", "mAP": "mAP"}
-_RETRIEVALS = {"target": "target", "reweighted": "re-weighted", "gain": "gain"}
-_RETRIEVALS |= {"gain_as_fitted": "gain, had λ been 1"}
 _PLACED = {"pointing": "pointing", "relevance_mass": "mass inside", "rank_accuracy": "rank accuracy"}
 _EFFECTS = {"spearman": "Spearman", "largest": "largest %", "signs": "signs %", "slope": "slope", "r2": "R²"}
 _SANE = ("score", "chance", "")
@@ -45,7 +44,9 @@ def report_table(record: Mapping[str, Any]) -> str:
             ("effect", _effects),
             ("removal", _removal),
             ("sanity", _sane),
-            ("reweight", _reweighted),
+            ("reweight", reweighted),
+            ("rerank", reranked),
+            ("attributes", recognised),
         )
         if record.get(part)
     ]
@@ -54,34 +55,10 @@ def report_table(record: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def grid(title: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """A fixed-width table below a title."""
-    table = [("", list(columns)), *((name, list(cells)) for name, cells in rows)]
-    first = max(len(name) for name, _ in table)
-    widths = [max(len(cells[i]) for _, cells in table) for i in range(len(columns))]
-    lines = [
-        "  ".join([name.ljust(first), *(c.rjust(w) for c, w in zip(cells, widths, strict=True))])
-        for name, cells in table
-    ]
-    return "\n".join([title, lines[0], "─" * len(lines[0]), *lines[1:]])
-
-
-def cell(value: float | None, interval: Sequence[float] | None = None, digits: int = 1) -> str:
-    """A number and its interval."""
-    if value is None:
-        return "–"
-    ends = "" if interval is None else f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
-    return f"{value:.{digits}f}{ends}"
-
-
-def _cells(columns: Iterable[str], values: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[str]:
-    return [cell(values.get(c), intervals.get(c)) for c in columns]
-
-
 def _adds_up(record: Mapping[str, Any]) -> str:
     intervals = record.get("intervals", {})
     rows = [
-        (title, _cells(_ADDS_UP, record[row], intervals.get(row, {})))
+        (title, cells(_ADDS_UP, record[row], intervals.get(row, {})))
         for row, title in (("target", "target"), ("interpreter", "decomposed"))
     ]
     lines = [grid("1. Does it add up? (%)", list(_ADDS_UP.values()), rows)]
@@ -106,7 +83,7 @@ def _named(record: Mapping[str, Any]) -> str:
     intervals = record.get("intervals", {})
     rows = {"interpreter": record["interpreter"], **record.get("baselines", {})}
     rows |= {"prior": record["prior"], "random": record["random"]}
-    shown = [(TITLES.get(n, n), _cells(_NAMED, v, intervals.get(n, {}))) for n, v in rows.items()]
+    shown = [(TITLES.get(n, n), cells(_NAMED, v, intervals.get(n, {}))) for n, v in rows.items()]
     some = "" if len(labelled) == len(names) else f", {len(labelled)} of {len(names)} attributes"
     annotated = f"{record['pairs']['annotated']:,} annotated pairs{some}"
     title = f"2. Does it name the right attributes? (%; {annotated})"
@@ -127,7 +104,7 @@ def _placed(place: Mapping[str, Any]) -> str:
 
 def _place_rows(prefix: str, found: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     rows = [
-        (prefix + TITLES.get(name, name), _cells(_PLACED, row["values"], row["intervals"]))
+        (prefix + TITLES.get(name, name), cells(_PLACED, row["values"], row["intervals"]))
         for name, row in found.items()
     ]
     chance = found["interpreter"]["values"]["area"]
@@ -222,21 +199,6 @@ def _sane(sanity: Mapping[str, Any]) -> str:
         f"the whole changes attribute; rank correlation of the shares {cell(moved['spearman'], None, 2)}"
     )
     return "\n".join(lines)
-
-
-def _reweighted(found: Mapping[str, Any]) -> str:
-    if "not_scored" in found:
-        return f"7. Does re-weighting help retrieval? Not scored: {found['not_scored']}"
-    rows = [
-        (title, _cells(_REWEIGHTED, found["rows"][row]["values"], found["rows"][row]["intervals"]))
-        for row, title in _RETRIEVALS.items()
-    ]
-    people = found["identities"]
-    title = (
-        f"7. Does re-weighting help retrieval? (%; λ = {found['strength']:g}, chosen on {people['held_out']} "
-        f"held-out training identities, weights from {people['fit']} others)"
-    )
-    return grid(title, list(_REWEIGHTED.values()), rows)
 
 
 def score_table(scores: DecompositionScores | Mapping[str, Any]) -> str:
