@@ -63,6 +63,38 @@ def scores(device: str, queries: int, gallery: int, attributes: int, dimension: 
     return blocks, lambda: dense_scores(q, g, device)
 
 
+def products(device: str, queries: int, gallery: int, attributes: int, dimension: int) -> Sides:
+    """Every score of every pair, features in half precision; ADRE alone from the bare products."""
+    labels, scale = torch.randint(0, 2, (50, attributes)), torch.rand(attributes, 1)
+
+    def side(count: int) -> DecomposedImages:
+        pids, camids = torch.randint(0, len(labels), (count,)), torch.randint(0, 6, (count,))
+        parts = torch.cat([(torch.rand(1, attributes, dimension) * scale).half() for _ in range(count)])
+        return DecomposedImages(parts.float().mean(1), parts, pids, camids, labels[pids])
+
+    q, g = side(queries), side(gallery)
+
+    def bare() -> Tensor:
+        errors, count = 0.0, 0
+        embedding, parts = q.block(slice(None), torch.device(device))
+        for start in range(0, len(g), 512):
+            rows = slice(start, start + 512)
+            of_gallery, of_parts = g.block(rows, torch.device(device))
+            whole = get_distance("euclidean").matrix(embedding, of_gallery)
+            mean = get_distance("euclidean").matrix(parts, of_parts).mean(0)
+            kept = ((q.pids[:, None] != g.pids[rows]) | (q.camids[:, None] != g.camids[rows])).to(device)
+            errors += float((((whole - mean).abs() / whole) * kept).sum())
+            count += int(kept.sum())
+        return torch.tensor([100 * errors / count])
+
+    def every() -> Tensor:
+        return torch.tensor(
+            [evaluate_decomposition(q, g, get_distance("euclidean"), device=device).interpreter["ADRE"]]
+        )
+
+    return every, bare
+
+
 def dense_scores(q: DecomposedImages, g: DecomposedImages, device: str) -> Tensor:
     """ADRE, X-mAP_e, X-mAP_c, mAP of the decomposed and of the target's distance, in percent."""
     whole = torch.cdist(q.embedding.to(device), g.embedding.to(device))
@@ -191,6 +223,10 @@ def cases() -> dict[str, Case]:
         for head in heads:
             size = {"images": 8, "model": model, "head": head, **full}
             found[f"explanation-{head}-{model}"] = Case(explanation, size, {"images": 1, **small})
+    for gallery, dimension in ((1000, 512), (15913, 512), (15913, 2048), (100_000, 512)):
+        size = {"queries": 200, "gallery": gallery, "attributes": 26, "dimension": dimension}
+        quick = {"queries": 20, "gallery": gallery // 200, "attributes": 5, "dimension": 8}
+        found[f"products-{gallery}-{dimension}"] = Case(products, size, quick, 1e-3)
     models = ("osnet_x0_25", "osnet_x1_0", "resnet50")
     steps = [("amd", model, False, cached) for cached in (False, True) for model in models]
     steps += [("amd", "resnet50", True, True), ("additive", "osnet_x0_25", False, True)]

@@ -201,3 +201,35 @@ def test_weights_are_repetitions():
 def test_bad_input_is_named():
     with pytest.raises(InputError, match=r"expected \(P, M\) three times"):
         rank_pairs(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 4))
+
+
+@pytest.mark.parametrize("unknown", ["nothing", "distractors", "some"])
+def test_a_block_adds_what_its_pairs_add(unknown: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    q, g, attributes = 7, 40, 6
+    shares = torch.randint(0, 5, (q, g, attributes), generator=generator).float()  # with ties
+    shares[:, :10] = torch.tensor([9.0, 1, 1, 1, 1, 1])  # above 2/M
+    labels_i, labels_j = (
+        torch.randint(0, 2, (n, attributes), generator=generator).to(torch.int8) for n in (q, g)
+    )
+    labels_j[:8], labels_i[1], labels_j[9] = labels_i[0], labels_i[0], 1 - labels_i[0]  # N = 0 and N = M
+    if unknown == "distractors":
+        labels_j[20:25], labels_i[3] = -1, -1
+    if unknown == "some":
+        labels_j[::3, 2] = -1
+    kept = torch.rand(q, g, generator=generator) < 0.8
+    kept &= (labels_i >= 0).any(1, keepdim=True) & (labels_j >= 0).any(1)
+    people = torch.tensor([4, 4, 5, 6, 7, 7, 8])
+    kept[6] &= unknown == "distractors"  # else a query without a pair
+    block, pairs = AttributeScores(attributes), AttributeScores(attributes)
+    block.update_block(shares, labels_i, labels_j, kept, people)
+    i, j = kept.nonzero().unbind(1)
+    pairs.update(shares[i, j], labels_i[i], labels_j[j], None, people[i])
+    mine, theirs = block.mean.sums, pairs.mean.sums
+    assert (
+        mine.identities.tolist()
+        == theirs.identities.tolist()
+        == ([4, 5, 7, 8] if unknown == "distractors" else [4, 5, 6, 7])
+    )
+    torch.testing.assert_close(mine.rows, theirs.rows, rtol=1e-6, atol=1e-6)
+    assert block.pairs == pairs.pairs and pairs.pairs[0] < pairs.pairs[1] < int(kept.sum())

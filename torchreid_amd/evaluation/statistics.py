@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 DRAWS = 1000  #: how often the identities are drawn again
@@ -111,10 +110,21 @@ def spearman(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     """
     if len(x) < 2:
         return 0.0
-    a, b = rankdata(x), rankdata(y)
+    a, b = _ranks(x), _ranks(y)
     a, b = a - a.mean(), b - b.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 0 else 0.0
+
+
+def _ranks(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Ranks from 1; equal values share their mean rank."""
+    order = np.argsort(x)
+    ranked = x[order]
+    first = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    size = np.diff(first, append=len(x))
+    ranks = np.empty(len(x))
+    ranks[order] = np.repeat(first + (size + 1) / 2, size)
+    return ranks
 
 
 @lru_cache(maxsize=4)

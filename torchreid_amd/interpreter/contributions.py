@@ -93,7 +93,7 @@ def contributions_matrix(
     """
     if form != "additive":
         parts = distance.matrix(a[1], b[1])
-        return (parts / len(parts) if form == "mean" else parts), parts.new_zeros(parts.shape[1:])
+        return (parts.div_(len(parts)) if form == "mean" else parts), parts.new_zeros(parts.shape[1:])
     (embedding_a, parts_a), (embedding_b, parts_b) = (
         _prepared(distance, *side, first=True) for side in (a, b)
     )

@@ -46,12 +46,18 @@ def _squared_between(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _squared_matrix(x: Tensor, y: Tensor) -> Tensor:
-    squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2)
-    return (squares - 2 * x @ y.transpose(-1, -2)).clamp_min(0)
+    product = (-2 * x) @ y.transpose(-1, -2)
+    if product.requires_grad:
+        squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2)
+        return (squares + product).clamp_min(0)
+    of_x, of_y = (torch.linalg.vector_norm(side, dim=-1).square_() for side in (x, y))
+    return product.add_(of_x.unsqueeze(-1)).add_(of_y.unsqueeze(-2)).clamp_min_(0)
 
 
 def _root(squared: Tensor) -> Tensor:
     """Square root with gradient 0, not infinite, where the distance vanishes; NaN stays NaN."""
+    if not squared.requires_grad:
+        return F.threshold(squared, _TINY, 0.0).sqrt_()
     return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), squared * 0)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.attributes.exclusive import pair_labels
+from torchreid_amd.evaluation.naming.block_sums import block_sums
 from torchreid_amd.evaluation.naming.chance import random_average_precision, random_hits
 from torchreid_amd.evaluation.naming.ranked_pairs import (
     common_average_precision,
@@ -57,6 +58,29 @@ class AttributeScores:
         precision = (exclusive_average_precision(ranked), common_average_precision(ranked))
         hits = (exclusive_hits(ranked), common_hits(ranked))
         self._add(precision, hits, labels_i, labels_j, weight, identity)
+
+    def update_block(
+        self, shares: Tensor, labels_i: Tensor, labels_j: Tensor, kept: Tensor, identity: Tensor
+    ) -> None:
+        """Add every pair of a block, as :meth:`update` does pair by pair.
+
+        Args:
+            shares: (q, g, M) as there.
+            labels_i, labels_j: (q, M) and (g, M).
+            kept: (q, g) bool, which pairs count.
+            identity: (q,) of the queries.
+        """
+        # a query without a pair counts for nobody; of distractors nothing is known
+        rows, columns = kept.any(1), (labels_j >= 0).any(1)
+        if not (rows.all() and columns.all()):
+            shares, kept = shares[rows][:, columns], kept[rows][:, columns]
+            labels_i, labels_j, identity = labels_i[rows], labels_j[columns], identity[rows]
+        if (labels_i >= 0).all() and (labels_j >= 0).all():
+            sums = block_sums(shares, labels_i, labels_j, kept)
+            self.mean.sums.add(torch.stack(sums, 1), identity)
+            return
+        i, j = kept.nonzero().unbind(1)
+        self.update(shares[i, j], labels_i[i], labels_j[j], None, identity[i])
 
     def update_random(
         self,

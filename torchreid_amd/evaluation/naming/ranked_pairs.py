@@ -89,7 +89,7 @@ def common_average_precision(ranked: RankedPairs) -> Tensor:
     place = (known - position).clamp_min(1)  # counted from the smallest share
     precision = (common_count.unsqueeze(1) - before) / place * common
     average = precision.sum(1) / common_count.clamp_min(1)
-    table = _precision_behind_errors(attributes).to(average.device)
+    table = precision_behind_errors(attributes).to(average.device)
     behind_errors = table[ranked.over_count, ranked.known_count - ranked.over_count]
     return torch.where((ranked.exclusive_count == 0) & (known[:, 0] > 0), behind_errors, average)
 
@@ -112,7 +112,7 @@ def common_hits(ranked: RankedPairs) -> Tensor:
     return torch.zeros_like(rest).scatter(1, ranked.order, rest)
 
 
-def _precision_behind_errors(num_attributes: int) -> Tensor:
+def precision_behind_errors(num_attributes: int) -> Tensor:
     """(M+1, M+1): average precision of ``right`` positives behind ``wrong`` errors, at [wrong, right]."""
     wrong = torch.arange(num_attributes + 1).unsqueeze(1)
     place = torch.arange(1, num_attributes + 1)

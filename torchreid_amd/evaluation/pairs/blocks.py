@@ -10,12 +10,12 @@ from torch import Tensor
 
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 
-MEMORY = 256 * 2**20  #: bytes the blocks of an evaluation may take together
+MEMORY = 2**30  #: bytes the blocks of an evaluation may take together
 
 # generous estimates in bytes, temporaries included
 _PER_PAIR_AND_ATTRIBUTE = 64  # distances, ranking and precision of one attribute in one pair
 _PER_COMPONENT_VALUE = 16  # one number of a component: float32 copy, its square
-_PER_ROW_VALUE = 64  # one query × gallery distance: both distances, and torchreid's sorting
+_PER_ROW_VALUE = 16  # one query × gallery distance: both distances, and which pairs count
 
 
 def block_sizes(

@@ -135,19 +135,20 @@ def _rows(
             state.adre[other.name].update(d[kept], whole[kept], person)
         d = distance.matrix(embedding, g_embedding)
         parts, rest = contributions_matrix(distance, state.form, one, (g_embedding, g_components))
-        whole = parts.sum(0) + rest
+        by_attributes = parts.sum(0)
+        whole = by_attributes + rest
         distances[:, g], decomposed[:, g] = d, whole
-        state.adre[distance.name].update(d[kept], whole[kept], person)
-        state.explained.update(*_explained(d[kept], parts[:, kept].sum(0)), person)
+        between = d[kept]
+        state.adre[distance.name].update(between, whole[kept], person)
+        state.explained.update(*_explained(between, by_attributes[kept]), person)
         known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
-        i, j = (kept & known).nonzero().unbind(1)
-        pair = (labels[i], g_labels[j], None, pids[i])
-        state.named.update(parts[:, i, j].t().abs(), *pair)
+        annotated = kept & known
+        state.named.update_block(parts.permute(1, 2, 0).abs(), labels, g_labels, annotated, pids)
         for name, (of_query, of_gallery) in rankers.items():
-            apart = (of_query[q].to(device)[i] - of_gallery[g].to(device)[j]).abs()
-            state.baselines[name].update(apart, *pair)
+            apart = (of_query[q].to(device).unsqueeze(1) - of_gallery[g].to(device)).abs()
+            state.baselines[name].update_block(apart, labels, g_labels, annotated, pids)
         state.counts["used"] += int(kept.sum())
-        state.counts["annotated"] += len(i)
+        state.counts["annotated"] += int(annotated.sum())
     return distances.numpy(), decomposed.numpy()
 
 
