@@ -15,6 +15,7 @@ from typing import Any
 
 from torchreid_amd.core.host import (
     PREFIX,
+    STRIDE1,
     TIMM,
     image_datasets,
     model_factory,
@@ -27,6 +28,7 @@ from torchreid_amd.core.registry import datasets
 from torchreid_amd.engine.amd_model import interpreted_factory
 from torchreid_amd.engine.engine import ImageAMDEngine, interpreter_of
 from torchreid_amd.losses import AttributePriorLoss, MetricDistillationLoss
+from torchreid_amd.targets.families.last_stride import stride1_factory
 from torchreid_amd.targets.timm.model import timm_factory
 
 Constructor = Callable[..., Any]
@@ -119,11 +121,11 @@ def install() -> None:
     """Register everything into torchreid; a second call changes nothing.
 
     Data sets go through torchreid's public function; for every model name ``m`` the factory gets
-    ``amd_m``, and it is opened to all names ``timm_…`` and ``amd_timm_…``; ``ImageAMDEngine`` and the
-    losses become attributes of ``torchreid.engine`` and ``torchreid.losses``; the softmax and triplet
-    engines hand a model built by ``amd_m`` over to ``ImageAMDEngine``. ``torchreid.utils`` and its like
-    become modules that can be imported also where PyPI's torchreid has them as attributes alone. A name
-    that torchreid already has is left alone.
+    ``amd_m``, and it is opened to all names ``timm_…`` and ``stride1_…``, also behind ``amd_``;
+    ``ImageAMDEngine`` and the losses become attributes of ``torchreid.engine`` and ``torchreid.losses``; the
+    softmax and triplet engines hand a model built by ``amd_m`` over to ``ImageAMDEngine``.
+    ``torchreid.utils`` and its like become modules that can be imported also where PyPI's torchreid has
+    them as attributes alone. A name that torchreid already has is left alone.
 
     Example:
         >>> import torchreid, torchreid_amd as amd
@@ -143,7 +145,8 @@ def install() -> None:
         if name not in known:
             package.data.register_image_dataset(name, datasets[name])
             _undo.append(partial(known.pop, name, None))
-    families = {TIMM: timm_factory, PREFIX + TIMM: lambda n: interpreted_factory(n.removeprefix(PREFIX))}
+    families: dict[str, Callable[[str], Any]] = {TIMM: timm_factory, STRIDE1: stride1_factory}
+    families |= {PREFIX + f: lambda n: interpreted_factory(n.removeprefix(PREFIX)) for f in (TIMM, STRIDE1)}
     factory = _open_factory(families)
     for name in list(factory):
         if not name.startswith(PREFIX) and PREFIX + name not in factory:

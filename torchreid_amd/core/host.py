@@ -22,6 +22,7 @@ from torchreid_amd.core.registry import natural_key
 
 PREFIX = "amd_"  #: of the factory names that build a target with its interpreter
 TIMM = "timm_"  #: of the factory names that build a model of timm
+STRIDE1 = "stride1_"  #: of the factory names that build a ResNet whose last stride is 1
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

@@ -53,7 +53,8 @@ def build_target(model: nn.Module | str, name: str = "", **kwargs: Any) -> Targe
         )
     model = in_single_precision(unwrap(model))
     name = name or host.model_name(model)
-    target: Target = (targets[name] if name in targets else automatic_cut)(model)
+    family = name.removeprefix(host.STRIDE1)
+    target: Target = (targets[family] if family in targets else automatic_cut)(model)
     target.name = name
     check_embedding(target.model, target.size, name)
     return target
