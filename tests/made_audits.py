@@ -93,23 +93,24 @@ def measured_of(data: list[AuditedSet], pairs: list[Pair], seed: int = 0) -> Mea
 def findings_of(data: list[AuditedSet], measured: Measured, name: str = "toynet", seed: int = 0) -> Findings:
     both = [embedded(one, seed) for one in data]
     searched: list[Search] = [search(METRIC, two, one) for two, one in zip(both, data, strict=True)]
-    made_by = {"model": name, "head": "additive", "run": "log/secret-run"}
+    made_by = {"model": name, "head": "additive", "run": "log/secret"}
     return findings(made_by, METRIC, data, both, searched, measured, SCHEMA, seed)
 
 
 def made_audit(compared: bool = False, times: bool = False, names: tuple[str, str] = ("A", "B")) -> Audit:
     """An audit of random accounts, with examples; perhaps of two models, perhaps by day and by night."""
-    data = [people()] + ([people(12, 1, "night", "toys at night")] if times else [])
+    data = [people()] + ([people(12, 1, "night", "toys2")] if times else [])
     pairs = pairs_of(data)
     first = measured_of(data, pairs)
+    found = findings_of(data, first)
     second = measured_of(data, pairs, 1) if compared else None
     e = accounted_explanation(names)
     return Audit(
         tuple(Looked(one.name, one.domain, 28, 42, 14, 3, True) for one in data),
         20,
         0,
-        findings_of(data, first),
+        found,
         None if second is None else findings_of(data, second, "othernet", 1),
         None if second is None else compare(first, second),
-        (Example(KINDS[0], "it is the first", e), Example(ATTRIBUTES, "it is the only one", e)),
+        (Example(KINDS[0], "typical", e), Example(ATTRIBUTES, "most", e, found.attributes[0])),
     )

@@ -347,7 +347,7 @@ def test_camera_pairs_that_differ_are_told_from_chance() -> None:
 
 
 def test_time_of_day() -> None:
-    data = [people(14), people(12, 1, "night", "toys at night")]
+    data = [people(14), people(12, 1, "night", "toys2")]
     measured = measured_of(data, pairs_of(data))
     for n, pair in enumerate(measured.pairs):
         measured.shares[n, 4] += 0.3 * pair.number
@@ -379,7 +379,7 @@ def test_two_models_are_paired() -> None:
 
 def test_examples_follow_their_rules() -> None:
     data = [people(14)]
-    measured = measured_of(data, pairs_of(data, 28))
+    measured = measured_of(data, pairs_of(data, 28), 5)
     found = findings_of(data, measured)
     chosen = choose(measured, found)
     assert len({choice.pair for choice in chosen}) == len(chosen)
@@ -389,6 +389,7 @@ def test_examples_follow_their_rules() -> None:
     assert chosen[0].pair == min(kept, key=lambda n: np.abs(measured.shares[n] - mean).sum())
     assert chosen[1].pair == max(kept, key=lambda n: measured.shares[n, 4])
     told = sorted(found.attributes, key=lambda f: -f.looked_at.value if f.looked_at else 0)
-    most = next(choice for choice in chosen if "looked at the most" in choice.rule)
-    assert most.rule.startswith(f"{told[0].words} is")
+    most = next(choice for choice in chosen if choice.rule == "most")
+    assert most.attribute is not None and most.attribute.name == told[0].name
+    assert next(choice for choice in chosen if choice.rule == "least").attribute == told[-1]
     assert measured.differs[most.pair, list(next(e for e in ENTRIES if e.name == told[0].name).members)].any()

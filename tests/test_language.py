@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_audits import made_audit
 from made_explanations import accounted_explanation, market_explanation
 from matplotlib.text import Text
 from toy_interpreter import noisy, toy_explainer
@@ -86,7 +87,7 @@ def test_no_template_has_words_of_its_own(file: Path) -> None:
 NO_WORDS = {"colour scale", "upper left", "lower left", "Glyph .* missing from"}
 SPEAKING = [
     *sorted((PACKAGE / "explanation" / "report").glob("*.py")),
-    *sorted((PACKAGE / "audit").rglob("*.py")),
+    *sorted((PACKAGE / "auditing" / "report").rglob("*.py")),
     *(PACKAGE / "account" / name for name in ("account.py", "division.py", "phrase.py")),
 ]
 
@@ -172,6 +173,8 @@ def everything() -> list[Any]:
         accounted_explanation().with_threshold(12.0),
         accounted_explanation().with_threshold(4.0),
         ranking(),
+        made_audit(),
+        made_audit(compared=True, times=True),
     ]
 
 
@@ -186,7 +189,8 @@ def said_by(written: Any) -> Iterator[tuple[str, str]]:
     yield "summary", written.summary()
 
 
-OWN = {"hat", "red", "coat", "toy", "model"}  # the toy's words, which are its user's
+#: the toys' words, which are their user's
+OWN = {"hat", "red", "coat", "toy", "model", "top", "blue", "short", "bag", "female", "upper", "colour"}
 
 
 def test_nothing_english_is_left_in_german(german: None) -> None:

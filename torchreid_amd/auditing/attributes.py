@@ -15,6 +15,8 @@ from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.estimate import Estimate, Floats, Mask, difference_of, mean_of, ratio_of_sums
 from torchreid_amd.auditing.measured import Measured
 from torchreid_amd.auditing.pairs import DIFFERENT
+from torchreid_amd.core.language import known as is_known
+from torchreid_amd.core.language import say
 
 LEAST_PAIRS = 10  #: that differ in an attribute; of fewer nothing is said
 MORE, LESS, AS_MUCH = "more", "less", "as much"
@@ -26,7 +28,7 @@ class AttributeFinding:
 
     Attributes:
         name: of the attribute or group.
-        words: for readers.
+        schema: where it stands.
         part: where it belongs.
         group: the group of which it is one, or empty.
         present: the share of persons that have it; of a group None.
@@ -40,7 +42,7 @@ class AttributeFinding:
     """
 
     name: str
-    words: str
+    schema: AttributeSchema
     part: str
     group: str
     present: float | None
@@ -49,6 +51,13 @@ class AttributeFinding:
     effect: Estimate | None
     looked_at: Estimate | None
     part_gain: Estimate
+
+    @property
+    def words(self) -> str:
+        """For readers, in the language that is chosen."""
+        if self.name in self.schema.attributes:
+            return self.schema.say(self.name)
+        return say(f"groups.{self.name}") if is_known(f"groups.{self.name}") else self.name
 
     @property
     def verdict(self) -> str:
@@ -144,7 +153,7 @@ def _finding(
     alone = len(entry.members) == 1
     return AttributeFinding(
         entry.name,
-        schema.say(entry.name) if entry.name in schema.attributes else entry.name,
+        schema,
         entry.part,
         group,
         _present(persons, entry.members[0]) if alone else None,

@@ -226,7 +226,7 @@ def _examples(
 ) -> tuple[Example, ...]:
     chosen = choose(measured, found)
     explained = explain(explainer, data, [measured.pairs[choice.pair] for choice in chosen])
-    return tuple(Example(c.topic, c.rule, e) for c, e in zip(chosen, explained, strict=True))
+    return tuple(Example(c.topic, c.rule, e, c.attribute) for c, e in zip(chosen, explained, strict=True))
 
 
 def _looked(one: AuditedSet) -> Looked:

@@ -15,19 +15,26 @@ from torchreid_amd.auditing.measured import Measured
 from torchreid_amd.auditing.pairs import DIFFERENT, FALSE, KINDS, MISSED
 from torchreid_amd.explanation.explanation import Explanation
 
+ATTRIBUTES = "attributes"
+#: the account nearest to the mean of its kind; the largest share of the rest of the picture; the share
+#: nearest to the mean of what is looked at the most, and the least, for how often it tells apart
+RULES = ("typical", "rest", "most", "least")
+
 
 class Choice(NamedTuple):
     """A pair to be shown.
 
     Attributes:
         topic: what it is an example of: a kind of pair, or :data:`ATTRIBUTES`.
-        rule: why this one, in words.
+        rule: why this one, of :data:`RULES`.
         pair: its position among those measured.
+        attribute: what it is about, where it is about one.
     """
 
     topic: str
     rule: str
     pair: int
+    attribute: AttributeFinding | None = None
 
 
 @dataclass(frozen=True)
@@ -35,16 +42,14 @@ class Example:
     """A pair that shows a finding.
 
     Attributes:
-        topic, rule: as in :class:`Choice`.
+        topic, rule, attribute: as in :class:`Choice`.
         explanation: of the pair.
     """
 
     topic: str
     rule: str
     explanation: Explanation
-
-
-ATTRIBUTES = "attributes"
+    attribute: AttributeFinding | None = None
 
 
 def choose(measured: Measured, found: Findings) -> list[Choice]:
@@ -63,10 +68,10 @@ def _by_kind(measured: Measured) -> Iterator[Choice]:
             continue
         shares = measured.shares[kept]
         apart = np.abs(shares - shares.mean(0)).sum(1)
-        yield Choice(kind, "its account is the nearest to the mean", int(kept[apart.argmin()]))
+        yield Choice(kind, "typical", int(kept[apart.argmin()]))
         rest = measured.part(REST)[kept]
         if kind in (DIFFERENT, FALSE, MISSED) and len(kept) > 1:
-            yield Choice(kind, "the largest share of the rest of the picture", int(kept[rest.argmax()]))
+            yield Choice(kind, "rest", int(kept[rest.argmax()]))
 
 
 def _by_attribute(measured: Measured, found: Sequence[AttributeFinding]) -> Iterator[Choice]:
@@ -84,11 +89,7 @@ def _by_attribute(measured: Measured, found: Sequence[AttributeFinding]) -> Iter
         kept = np.flatnonzero(measured.of(DIFFERENT) & measured.differs[:, members].any(1))
         shares = measured.rows[kept, e]
         nearest = int(kept[np.abs(shares - shares.mean()).argmin()])
-        rule = (
-            f"{finding.words} is looked at the {how} for how it tells apart: of the pairs that differ in it, "
-            "the one in which its share is the nearest to the mean"
-        )
-        yield Choice(ATTRIBUTES, rule, nearest)
+        yield Choice(ATTRIBUTES, how, nearest, finding)
 
 
 def without_heads(found: Sequence[Example]) -> tuple[Example, ...]:

@@ -79,6 +79,7 @@ def _example(one: Example) -> Mapping[str, Any]:
     return {
         "topic": one.topic,
         "rule": one.rule,
+        "attribute": None if one.attribute is None else one.attribute.name,
         "names": list(e.names),
         "distance": e.distance,
         "account": account,

@@ -9,8 +9,10 @@ from torchreid_amd.auditing.estimate import Estimate
 from torchreid_amd.auditing.findings import Findings
 from torchreid_amd.auditing.record import AuditRecord
 from torchreid_amd.auditing.report.mean_rows import change, value_row
-from torchreid_amd.auditing.report.words import part_words, points, whole, with_interval
-from torchreid_amd.explanation.report.pieces import PART_LOOKS
+from torchreid_amd.auditing.report.summary import others, size, times_text, verdict_text
+from torchreid_amd.auditing.report.words import points, whole
+from torchreid_amd.core.language import say
+from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name
 
 _MARK = {MORE: "▲", LESS: "▼"}
 
@@ -40,11 +42,6 @@ def attribute_table(a: AuditRecord) -> dict[str, Any]:
     }
 
 
-def size(f: AttributeFinding) -> float:
-    """By which attributes are ordered, the largest first."""
-    return -(f.effect.value or 0.0) if f.effect else -(f.part_gain.value or 0.0)
-
-
 def _row(
     found: Findings,
     f: AttributeFinding,
@@ -52,23 +49,20 @@ def _row(
     moved: Estimate | None,
     second: AttributeFinding | None,
 ) -> dict[str, Any]:
-    regression = found.regression
-    known = regression is not None and f.name in regression.effects
     effects = [f.effect] + ([second.effect] if second is not None else [])
     return {
         "words": f.words,
-        "part": part_words(f.part),
+        "part": part_name(f.part),
         "look": PART_LOOKS[f.part],
-        "present": "" if f.present is None else whole(f.present),
+        "present": "" if f.present is None else say("audit.present", share=whole(f.present)),
         "tells_apart": whole(f.tells_apart),
-        "pairs": f.pairs,
+        "pairs": say("audit.pairs", count=f.pairs),
         "values": [value_row(one, longest) for one in effects if one is not None],
-        "times": "" if f.looked_at is None or f.looked_at.value is None else f"×{f.looked_at.value:.1f}",
-        "verdict": f.verdict or ("too few pairs" if f.effect is not None else ""),
+        "times": times_text(f),
+        "verdict": verdict_text(f),
         "mark": _MARK.get(f.verdict, ""),
         "gain": points(f.part_gain),
         "gain_clear": bool(f.part_gain.clear),
-        "regression": with_interval(regression.effects[f.name]) if regression and known else "–",
-        "importance": with_interval(regression.importance[f.name]) if regression and known else "–",
+        "others": others(found, f),
         "moved": change(moved),
     }

@@ -7,8 +7,9 @@ from typing import Any
 from torchreid_amd.attributes.parts import REST
 from torchreid_amd.auditing.mean_accounts import CameraPairs
 from torchreid_amd.auditing.record import AuditRecord
-from torchreid_amd.auditing.report.words import TITLES, part_words, whole
-from torchreid_amd.explanation.report.pieces import PART_LOOKS
+from torchreid_amd.auditing.report.words import kind_name, whole
+from torchreid_amd.core.language import say
+from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name
 
 
 def camera_grids(a: AuditRecord) -> list[dict[str, Any]]:
@@ -28,16 +29,16 @@ def _grid(found: CameraPairs, kind: str, part: str, name: str, several: bool) ->
     every = [values[part] for (where, *_), values in found.cells.items()]
     low, high = min(every), max(every)
     chance = found.chance[part]
+    words = {"part": part_name(part), "kind": kind_name(kind)}
     return {
-        "kind": kind,
-        "title": TITLES[kind],
-        "part": part_words(part),
+        "id": f"{kind}/{part}",
+        "choice": say("audit.grid", **words),
+        "title": say("audit.grid_set", **words, dataset=name) if several else say("audit.grid", **words),
         "look": PART_LOOKS[part],
-        "dataset": name if several else "",
-        "cameras": [camera + 1 for camera in cameras],
+        "cameras": [say("audit.camera", number=camera + 1) for camera in cameras],
         "rows": [
             {
-                "camera": b + 1,
+                "camera": say("audit.camera", number=b + 1),
                 "cells": [
                     _cell(cells.get((min(a, b), max(a, b))), part, low, high) for a in cameras if a <= b
                 ],
@@ -58,6 +59,4 @@ def _cell(values: dict[str, float] | None, part: str, low: float, high: float) -
 def _chance(chance: float | None) -> str:
     if chance is None:
         return ""
-    if chance < 0.05:
-        return f"More than chance: pairs shuffled among them differ as much in {whole(chance)} of the draws."
-    return f"No more than chance: pairs shuffled among them differ as much in {whole(chance)} of the draws."
+    return say("audit.chance_more" if chance < 0.05 else "audit.chance", share=whole(chance))

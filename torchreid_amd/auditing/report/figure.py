@@ -9,9 +9,11 @@ from torchreid_amd.attributes.parts import REST
 from torchreid_amd.auditing.attributes import AttributeFinding
 from torchreid_amd.auditing.findings import Findings
 from torchreid_amd.auditing.record import AuditRecord
-from torchreid_amd.auditing.report.attribute_rows import size
-from torchreid_amd.auditing.report.words import model_names, part_words, whole
+from torchreid_amd.auditing.report.summary import size
+from torchreid_amd.auditing.report.words import kind_name, model_names, whole
+from torchreid_amd.core.language import listed, local_number, say
 from torchreid_amd.explanation.report.layout import FAINT, INK, PART_COLOURS, Sheet, shorten, text_width
+from torchreid_amd.explanation.report.pieces import part_name
 
 WIDTH, LEFT, ROW, MARGIN = 7.2, 2.1, 0.27, 0.2  #: inches
 MODELS = (("o", INK), ("s", "#b5472a"))  #: marker and colour of the first and the second model
@@ -29,7 +31,7 @@ def draw_audit(a: AuditRecord) -> Figure:
     sheet.text(
         MARGIN,
         0.15,
-        shorten("What distances are made of: " + " and ".join(names), 10.5, WIDTH - 2 * MARGIN),
+        shorten(say("audit.figure.accounts", models=listed(names)), 10.5, WIDTH - 2 * MARGIN),
         10.5,
     )
     _bars(sheet, a, bars, top)
@@ -43,7 +45,7 @@ def _bars(sheet: Sheet, a: AuditRecord, bars: list[tuple[str, int]], top: float)
     axes = sheet.axes(LEFT, top, WIDTH - LEFT - MARGIN, ROW * len(bars), label="accounts")
     for row, (kind, n) in enumerate(bars):
         mean = a.models[n].kinds[kind]
-        words = kind if n == 0 else "second model"
+        words = kind_name(kind) if n == 0 else say("audit.figure.second")
         sheet.text(LEFT - 0.1, top + ROW * row + 0.07, words, 8, ha="right", color=INK if n == 0 else FAINT)
         start = 0.0
         for part, one in mean.parts.items():
@@ -76,19 +78,15 @@ def _key(sheet: Sheet, a: AuditRecord, top: float) -> None:
     left = MARGIN
     for part in dict.fromkeys(p for found in a.models for mean in found.kinds.values() for p in mean.parts):
         sheet.text(left, top - 0.01, "■", 9, color=PART_COLOURS[part])
-        sheet.text(left + 0.16, top, part_words(part), 8)
-        left += 0.16 + text_width(part_words(part), 8) + 0.2
+        sheet.text(left + 0.16, top, part_name(part), 8)
+        left += 0.16 + text_width(part_name(part), 8) + 0.2
     sheet.text(left, top, "—", 8)
-    sheet.text(left + 0.16, top, "95 % interval of a share", 8, color=FAINT)
+    sheet.text(left + 0.16, top, say("audit.figure.interval"), 8, color=FAINT)
 
 
 def _effects(sheet: Sheet, a: AuditRecord, effects: list[AttributeFinding], top: float) -> None:
     by_account = any(f.effect is not None for f in effects)
-    said = (
-        "Share of the distance that a difference makes, where two differ in it"
-        if by_account
-        else "Points by which the share of its part is larger where two differ in it"
-    )
+    said = say("audit.figure.effects") if by_account else say("audit.figure.gains")
     sheet.text(MARGIN, top, said, 9)
     axes = sheet.axes(LEFT, top + 0.32, WIDTH - LEFT - MARGIN - 0.2, ROW * len(effects), label="attributes")
     for row, finding in enumerate(effects):
@@ -99,7 +97,9 @@ def _effects(sheet: Sheet, a: AuditRecord, effects: list[AttributeFinding], top:
     axes.axvline(0, color=FAINT, linewidth=0.8)
     axes.set(ylim=(len(effects) - 0.5, -0.5), yticks=[])
     axes.tick_params(labelsize=7.5, length=2, color=FAINT, labelcolor=INK)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %".replace("-", "−"))
+    axes.xaxis.set_major_formatter(
+        lambda value, _: say("number.percent", number=local_number(f"{100 * value:.0f}"))
+    )
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.spines["bottom"].set(color=FAINT, linewidth=0.6)
     for row in range(len(effects)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, REST, UPPER
@@ -13,15 +12,17 @@ from torchreid_amd.auditing.pairs import DIFFERENT
 from torchreid_amd.auditing.record import AuditRecord
 from torchreid_amd.auditing.report.words import (
     MARKS,
-    SUBJECT_WORDS,
     between,
+    clear_parts,
     distance_text,
+    kind_name,
     model_names,
-    part_words,
     points,
+    time_name,
     whole,
 )
-from torchreid_amd.explanation.report.pieces import PART_LOOKS
+from torchreid_amd.core.language import listed, say
+from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name
 
 #: looks of subjects: those of the parts that belong to them
 SUBJECT_LOOKS = {
@@ -54,11 +55,10 @@ def subject_rows(a: AuditRecord) -> list[dict[str, Any]]:
     for subject in SUBJECTS:
         if not any(subject in mean for mean in means):
             continue
-        words, what = SUBJECT_WORDS[subject]
         rows.append(
             {
-                "words": words,
-                "what": what,
+                "words": say(f"audit.subjects.{subject}.name"),
+                "what": say(f"audit.subjects.{subject}.what"),
                 "looks": SUBJECT_LOOKS[subject],
                 "values": [value_row(mean[subject]) if subject in mean else None for mean in means],
                 "moved": change(moved.get(subject)),
@@ -74,7 +74,7 @@ def change(one: Estimate | None) -> dict[str, Any] | None:
     return {"said": points(one), "mark": MARKS[one.clear], "clear": bool(one.clear)}
 
 
-def kind_card(a: AuditRecord, kind: str, title: str) -> dict[str, Any]:
+def kind_card(a: AuditRecord, kind: str) -> dict[str, Any]:
     """The mean accounts of one kind of pairs, by each model."""
     first = a.findings.kinds[kind]
     names = model_names(a)
@@ -83,11 +83,15 @@ def kind_card(a: AuditRecord, kind: str, title: str) -> dict[str, Any]:
     parts = [part for part in PART_LOOKS if any(mean is not None and part in mean.parts for mean in means)]
     return {
         "kind": kind,
-        "title": title,
+        "title": kind_name(kind, "title"),
         "pairs": first.pairs,
-        "persons": first.persons,
-        "one_camera": whole(first.one_camera),
-        "distances": [None if mean is None else distance_text(mean.distance) for mean in means],
+        "about": say(
+            "audit.pairs_of",
+            pairs=first.pairs,
+            persons=first.persons,
+            one_camera=whole(first.one_camera),
+            distance=_then([distance_text(mean.distance) for mean in means if mean is not None]),
+        ),
         "bars": [
             {"name": name if len(means) > 1 else "", "segments": segments(mean)}
             for name, mean in zip(names, means, strict=True)
@@ -95,7 +99,7 @@ def kind_card(a: AuditRecord, kind: str, title: str) -> dict[str, Any]:
         ],
         "rows": [
             {
-                "words": part_words(part),
+                "words": part_name(part),
                 "what": "",
                 "looks": (PART_LOOKS[part],),
                 "values": [
@@ -108,6 +112,12 @@ def kind_card(a: AuditRecord, kind: str, title: str) -> dict[str, Any]:
     }
 
 
+def _then(distances: list[str]) -> str:
+    if len(distances) < 2:
+        return "".join(distances)
+    return say("audit.then", first=distances[0], second=distances[1])
+
+
 def segments(mean: MeanAccount) -> dict[str, Any]:
     """The parts of a mean account as segments of one bar; what takes away is left to the rows."""
     shares = {part: max(one.value or 0.0, 0.0) for part, one in mean.parts.items()}
@@ -117,7 +127,7 @@ def segments(mean: MeanAccount) -> dict[str, Any]:
             {"look": PART_LOOKS[part], "width": share / longest, "share": whole(mean.parts[part].value)}
             for part, share in shares.items()
         ],
-        "said": ", ".join(f"{part_words(part)} {whole(one.value)}" for part, one in mean.parts.items()),
+        "said": ", ".join(f"{part_name(part)} {whole(one.value)}" for part, one in mean.parts.items()),
     }
 
 
@@ -126,18 +136,24 @@ def times_of_day(a: AuditRecord) -> list[dict[str, Any]]:
     rows = []
     for name, found in zip(model_names(a), a.models, strict=True):
         for kind, times in found.domains.items():
-            moved: Mapping[str, Estimate] = found.domain_contrasts.get(kind, {})
-            clear = [f"{part_words(part)} {points(one)}" for part, one in moved.items() if one.clear]
+            clear = clear_parts(found.domain_contrasts.get(kind, {}))
+            order = [time_name(time) for time in times]
+            less = {"second": order[-1][:1].upper() + order[-1][1:], "first": order[0]}
             rows.append(
                 {
-                    "model": name if len(a.models) > 1 else "",
-                    "kind": kind,
+                    "title": say("audit.time_of", kind=kind_name(kind, "title"), model=name)
+                    if len(a.models) > 1
+                    else kind_name(kind, "title"),
                     "times": [
-                        {"time": time, "pairs": mean.pairs, "segments": segments(mean)}
+                        {
+                            "words": say("audit.time_pairs", time=time_name(time), count=mean.pairs),
+                            "segments": segments(mean),
+                        }
                         for time, mean in times.items()
                     ],
-                    "moved": clear,
-                    "order": list(times),
+                    "moved": say("audit.time_less", **less, things=listed(clear))
+                    if clear
+                    else say("audit.time_none"),
                 }
             )
     return rows

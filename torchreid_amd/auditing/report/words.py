@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from torchreid_amd.attributes.parts import CARRIED
 from torchreid_amd.auditing.estimate import Estimate
 from torchreid_amd.auditing.findings import Findings
-from torchreid_amd.auditing.measured import BACKGROUND, CLOTHING, PERSON, THINGS
-from torchreid_amd.auditing.pairs import DIFFERENT, FALSE, MISSED, SAME
-from torchreid_amd.auditing.record import AuditRecord
+from torchreid_amd.auditing.measured import THINGS
+from torchreid_amd.auditing.pairs import DIFFERENT
+from torchreid_amd.auditing.record import AuditRecord, Looked
+from torchreid_amd.core.language import known, listed, local_number, say
+from torchreid_amd.explanation.report.pieces import part_name
 from torchreid_amd.explanation.report.text import number
 
-TITLES = {
-    DIFFERENT: "Different persons",
-    SAME: "The same person, another camera",
-    FALSE: "False matches at rank 1",
-    MISSED: "Misses: the person’s own photograph, passed over",
-}
-SUBJECT_WORDS = {
-    CLOTHING: ("clothing", "upper and lower body"),
-    PERSON: ("the person", "head and hair, and what is named of the whole person, such as gender"),
-    THINGS: ("things", "what is carried"),
-    BACKGROUND: ("background", "all around the person, with pose, build, light and camera"),
-}
 FAR = 0.5  #: of the mean distance: persons alike in all labels who are farther apart are pushed away
+GOOD, PART = 0.7, 0.4  #: rank correlations from which two orders agree, and agree in part
 MARKS = {1: "▲", -1: "▼", 0: ""}
 
 
@@ -33,9 +23,8 @@ def whole(share: float | None) -> str:
     if share is None:
         return "–"
     value = 100 * share
-    digits = 0 if abs(value) >= 9.95 else 1
-    text = f"{value:.{digits}f}"
-    return ("0" if not float(text) else text).replace("-", "−") + " %"
+    text = f"{value:.{0 if abs(value) >= 9.95 else 1}f}"
+    return say("number.percent", number=local_number(text if float(text) else "0"))
 
 
 def between(one: Estimate, scale: float = 100.0) -> str:
@@ -45,8 +34,8 @@ def between(one: Estimate, scale: float = 100.0) -> str:
     low, high = (scale * end for end in one.interval)
     digits = 0 if min(abs(low), abs(high)) >= 9.95 and high - low >= 1.5 else 1 if high - low >= 0.15 else 2
     ends = (f"{end:.{digits}f}" for end in (low, high))
-    said = ", ".join(end if float(end) else "0" for end in ends)
-    return f"[{said}]".replace("-", "−")
+    said = [local_number(end if float(end) else "0") for end in ends]
+    return say("audit.interval", low=said[0], high=said[1])
 
 
 def with_interval(one: Estimate) -> str:
@@ -58,71 +47,87 @@ def points(one: Estimate) -> str:
     """A difference in percentage points: +5.1 [2.0, 8.2]."""
     if one.value is None:
         return "–"
-    return f"{100 * one.value:+.1f} {between(one)}".strip().replace("-", "−")
+    return f"{local_number(f'{100 * one.value:+.1f}')} {between(one)}".strip()
 
 
-def part_words(part: str) -> str:
-    """A part of the picture in words."""
-    return "things carried" if part == CARRIED else part
-
-
-def listed(words: Sequence[str]) -> str:
-    """One, two and three."""
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
-
-
-def model_name(found: Findings) -> str:
-    """The model, and its head where it has one."""
-    model, head = found.made_by.get("model", "the model"), found.made_by.get("head", "")
-    return f"{model} (head {head})" if head else model
+def distance_text(one: Estimate) -> str:
+    """A mean distance with its interval."""
+    return f"{number(one.value or 0.0)} {between(one, 1.0)}".strip()
 
 
 def model_names(a: AuditRecord) -> list[str]:
-    """The names of one model or of two; equal ones are numbered."""
-    names = [model_name(found) for found in a.models]
-    return (
-        [f"{name}, {n}" for name, n in zip(names, ("first", "second"), strict=False)]
-        if len(set(names)) < len(names)
-        else names
+    """The names of one model or of two, with their heads; equal ones are numbered."""
+    names = [_model_name(found) for found in a.models]
+    if len(names) == 2 and names[0] == names[1]:
+        return [say("audit.first", model=names[0]), say("audit.second", model=names[1])]
+    return names
+
+
+def _model_name(found: Findings) -> str:
+    model, head = found.made_by.get("model") or say("audit.unnamed"), found.made_by.get("head", "")
+    return say("audit.with_head", model=model, head=head) if head else model
+
+
+def kind_name(kind: str, form: str = "name") -> str:
+    """A kind of pair in words; forms are ``name``, ``title``, and ``first`` and ``other`` of a comparison."""
+    return say(f"audit.kinds.{kind}.{form}")
+
+
+def time_name(time: str) -> str:
+    """A time of day in words; one that the package does not know is said as it is."""
+    return say(f"audit.times.{time}") if known(f"audit.times.{time}") else time
+
+
+def looked_sentence(one: Looked) -> str:
+    """What was looked at in one data set."""
+    return say(
+        "audit.looked",
+        dataset=f"{one.name} ({time_name(one.domain)})" if one.domain else one.name,
+        persons=one.persons,
+        queries=local_number(f"{one.queries:,}"),
+        gallery=local_number(f"{one.gallery:,}"),
+        cameras=one.cameras,
     )
 
 
 def subjects_sentence(found: Findings) -> str:
     """What the distance of two different persons is made of, in one line with intervals."""
     means = found.kinds[DIFFERENT].subjects
-    said = [f"{SUBJECT_WORDS[name][0]} {with_interval(one)}" for name, one in means.items()]
-    missing = "" if THINGS in means else " (things carried are not told apart without an interpreter)"
-    return f"Of the distance between two different persons: {listed(said)}{missing}."
+    said = listed(
+        [f"{say(f'audit.subjects.{name}.name')} {with_interval(one)}" for name, one in means.items()]
+    )
+    return say("audit.sentence" if THINGS in means else "audit.sentence_no_things", things=said)
+
+
+def clear_parts(parts: Mapping[str, Estimate]) -> list[str]:
+    """The parts whose shares clearly differ, the largest difference first, with the points."""
+    clear = sorted((p for p in parts if parts[p].clear), key=lambda p: -abs(parts[p].value or 0.0))
+    return [f"{part_name(p)} {points(parts[p])}" for p in clear]
 
 
 def contrast_sentence(one: str, other: str, parts: Mapping[str, Estimate]) -> str:
     """How the mean accounts of two kinds of pairs differ."""
-    names = {
-        DIFFERENT: "different persons at random",
-        SAME: "pairs of the same person",
-        FALSE: "false matches",
-        MISSED: "misses",
-    }
-    clear = sorted((p for p in parts if parts[p].clear), key=lambda p: -abs(parts[p].value or 0.0))
-    first = f"{names[one][0].upper()}{names[one][1:]} against {names[other]}"
-    if not clear:
-        return f"{first}: no part’s share clearly differs."
-    said = [f"{part_words(p)} {points(parts[p])}" for p in clear]
-    return f"{first}: {listed(said)}."
+    kinds = {"one": kind_name(one, "first"), "other": kind_name(other, "other")}
+    clear = clear_parts(parts)
+    return (
+        say("audit.contrast", **kinds, things=listed(clear)) if clear else say("audit.contrast_none", **kinds)
+    )
 
 
 def retrieval_sentence(found: Findings) -> str:
     """rank-1 and mAP, by data set."""
     said = []
     for name, one in found.retrieval.items():
-        if one:
-            scores = ", ".join(
-                f"{score} {100 * (e.value or 0.0):.1f} % {between(e)}" for score, e in one.items()
-            )
-            said.append(f"{scores}" + (f" on {name}" if len(found.retrieval) > 1 else ""))
-    return (
-        "; ".join(said) or "nobody of the query is in the gallery under another camera: rank-1 is not known"
-    )
+        scores = [f"{score} {_score(e)} {between(e)}".strip() for score, e in one.items()]
+        if scores:
+            all_scores = say("list.between").join(scores)
+            several = len(found.retrieval) > 1
+            said.append(say("audit.retrieval.on", scores=all_scores, dataset=name) if several else all_scores)
+    return "; ".join(said) or say("audit.retrieval.none")
+
+
+def _score(one: Estimate) -> str:
+    return say("number.percent", number=local_number(f"{100 * (one.value or 0.0):.1f}"))
 
 
 def agreement_sentences(found: Findings) -> list[str]:
@@ -130,48 +135,26 @@ def agreement_sentences(found: Findings) -> list[str]:
     regression = found.regression
     if regression is None:
         return []
-    said = []
-    order = found.agreement
+    said, order = [], found.agreement
     if order:
-        how, often = _how_well(order["effect"]), _how_well(order["importance"])
-        said.append(
-            f"On the order of {order['attributes']:.0f} attributes, the account and the regression {how} "
-            f"(Spearman {_signed(order['effect'])}); on what they make up of all distances, the account "
-            f"and permutation importance {often} ({_signed(order['importance'])})."
-        )
-    left = 1 - (regression.unexplained.value or 0.0)
-    explained = with_interval(regression.explained)
+        how, often = (say(f"audit.agree.{_how_well(order[key])}") for key in ("effect", "importance"))
+        effect, importance = (local_number(f"{order[key]:.2f}") for key in ("effect", "importance"))
+        values = {"how": how, "often": often, "effect": effect, "importance": importance}
+        said.append(say("audit.agree.order", count=int(order["attributes"]), **values))
+    left = whole(1 - (regression.unexplained.value or 0.0))
     if found.labelled is None:
-        said.append(f"The regression gives labelled differences {whole(left)} of the mean distance.")
+        said.append(say("audit.agree.size_alone", regression=left))
     else:
-        said.append(
-            f"On the size: by swapping, labelled differences make up {whole(found.labelled)} of a distance; "
-            f"the regression gives them {whole(left)}."
-        )
+        said.append(say("audit.agree.size", account=whole(found.labelled), regression=left))
+    unexplained, explained = with_interval(regression.unexplained), with_interval(regression.explained)
+    said.append(say("audit.agree.left", unexplained=unexplained, explained=explained))
     alike = regression.alike
-    seen = "" if alike.value is None else f" ({alike.pairs} such pairs are {with_interval(alike)} apart)"
-    said.append(
-        "By the regression, two persons who differ in no label would still be "
-        f"{with_interval(regression.unexplained)} of the mean distance apart{seen}; it explains {explained} "
-        "of the variance between pairs of persons."
-    )
+    if alike.value is not None:
+        said.append(say("audit.agree.alike", count=alike.pairs, alike=with_interval(alike)))
     if (regression.unexplained.value or 0.0) > FAR:
-        said.append(
-            "Why: this model pushes everybody away from everybody. A regression sees only what makes one "
-            "pair farther apart than another, and gives what all pairs have in common to no label; swapping "
-            "parts asks of each pair by itself."
-        )
+        said.append(say("audit.agree.why"))
     return said
 
 
 def _how_well(correlation: float) -> str:
-    return "agree" if correlation >= 0.7 else "agree in part" if correlation >= 0.4 else "do not agree"
-
-
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
-def distance_text(one: Estimate) -> str:
-    """A mean distance with its interval."""
-    return f"{number(one.value or 0.0)} {between(one, 1.0)}".strip()
+    return "good" if correlation >= GOOD else "part" if correlation >= PART else "bad"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from torchreid_amd.account.account import ERROR, Account
@@ -74,8 +75,13 @@ def threshold_sentence(e: ExplainedPair) -> str:
 
 def made_by_words(e: ExplainedPair) -> str:
     """Model, head, run and versions in one line; "" where nothing is known."""
+    return origin_words(e.made_by)
+
+
+def origin_words(made_by: Mapping[str, str]) -> str:
+    """The same, of what :mod:`torchreid_amd.explanation.origin` gives."""
     own = ("model", "head", "run")
-    return " · ".join(say(f"made_by.{k}", value=v) if k in own else f"{k} {v}" for k, v in e.made_by.items())
+    return " · ".join(say(f"made_by.{k}", value=v) if k in own else f"{k} {v}" for k, v in made_by.items())
 
 
 def residual_sentence(e: ExplainedPair) -> str:
