@@ -45,6 +45,7 @@ LAZY = {
     ("explanation/explanation.py", "matplotlib.figure"): _DRAWING,
     ("explanation/explanation.py", "torchreid_amd.explanation.report.layout"): _DRAWING,
     ("explanation/explanation.py", "torchreid_amd.explanation.report.pair_figure"): _DRAWING,
+    ("explanation/explanation.py", "torchreid_amd.explanation.report.paper_figure"): _DRAWING,
     ("explanation/explanation.py", "torchreid_amd.explanation.report.ranking_figure"): _DRAWING,
     ("engine/evaluate.py", "torchreid_amd.evaluation.report.figures"): _DRAWING,
     ("auditing/audit.py", "matplotlib.figure"): _DRAWING,

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from torchreid_amd.evaluation import reweighting as reweight
     from torchreid_amd.explanation.explainer import Explainer
     from torchreid_amd.explanation.explanation import Explanation, Ranking
+    from torchreid_amd.explanation.mean_maps import mean_maps
+    from torchreid_amd.explanation.report.contact_sheet import contact_sheet
     from torchreid_amd.gallery.extract import extract
     from torchreid_amd.gallery.store import Store
     from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
@@ -70,6 +72,7 @@ else:
             "attributes": "attributes:",
             "audit": "auditing.audit",
             "build_target": "targets.build",
+            "contact_sheet": "explanation.report.contact_sheet",
             "create_interpreter": "interpreter.interpreter",
             "cut": "targets",
             "cut_by_name": "targets",
@@ -87,6 +90,7 @@ else:
             "load_run": "interpreter.run_folder",
             "load_weights": "targets.weights",
             "losses": "losses:",
+            "mean_maps": "explanation.mean_maps",
             "read_state_dict": "targets.state_dicts",
             "register_attributes": "attributes",
             "register_dataset": "datasets",
@@ -121,6 +125,7 @@ __all__ = [
     "attributes",
     "audit",
     "build_target",
+    "contact_sheet",
     "create_interpreter",
     "cut",
     "cut_by_name",
@@ -138,6 +143,7 @@ __all__ = [
     "load_run",
     "load_weights",
     "losses",
+    "mean_maps",
     "read_state_dict",
     "register_attributes",
     "register_dataset",

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from torchreid_amd.core import registry
@@ -174,6 +175,14 @@ def _parser() -> argparse.ArgumentParser:
     _outputs(audit, of_pairs=False)
     audit.set_defaults(run=_audit)
 
+    maps = commands.add_parser("maps", help="draw each attribute's mean map, on persons with it and without")
+    maps.add_argument("folder", metavar="RUN", help="run folder")
+    maps.add_argument("photographs", metavar="FOLDER", help="of photographs of its data sets")
+    maps.add_argument("--figure", metavar="FILE", required=True, help="write it (.png, .pdf, .svg)")
+    maps.add_argument("--weights", help="the target's weights, if they have moved")
+    _language(maps)
+    maps.set_defaults(run=_maps)
+
     synth = commands.add_parser("synth", help="render the procedural pedestrians")
     synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
     synth.add_argument("--domain", default="day", help="day (synthetic_attr) or night (synthetic_attr_night)")
@@ -279,10 +288,15 @@ def _outputs(parser: argparse.ArgumentParser, of_pairs: bool = True) -> None:
         )
     parser.add_argument("--weights", help="the target's weights, if they have moved")
     parser.add_argument("--figure", metavar="FILE", help="write a figure (.png, .pdf, .svg)")
+    parser.add_argument("--layout", choices=("report", "paper"), default="report", help="of the figure")
     parser.add_argument("--html", metavar="FILE", help="write a self-contained page")
     parser.add_argument("--json", metavar="FILE", help="write the numbers")
     parser.add_argument("--blur-heads", action="store_true", help="no heads in what is written")
     parser.add_argument("--anonymous", action="store_true", help="no file names in what is written")
+    _language(parser)
+
+
+def _language(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", default=ENGLISH, metavar="NAME", help="en (default), de, or a translator's FILE.json"
     )
@@ -482,6 +496,16 @@ def _extract(args: argparse.Namespace) -> None:
     print(f"Written: {store.path} ({len(store)} photographs)")
 
 
+def _maps(args: argparse.Namespace) -> None:
+    from torchreid_amd.explanation.explainer import Explainer
+    from torchreid_amd.explanation.mean_maps import mean_maps
+    from torchreid_amd.explanation.report.contact_sheet import contact_sheet
+
+    explainer = Explainer.from_pretrained(args.folder, weights=args.weights)
+    contact_sheet(mean_maps(explainer, args.photographs), args.figure)
+    print(f"Written: {args.figure}")
+
+
 def _write(result: Any, args: argparse.Namespace) -> None:
     if getattr(args, "threshold", None) is not None:
         result = result.with_threshold(args.threshold)
@@ -491,7 +515,7 @@ def _write(result: Any, args: argparse.Namespace) -> None:
         result = result.anonymous()
     print(result.summary())
     for path, write in (
-        (args.figure, result.plot),
+        (args.figure, partial(result.plot, layout=args.layout)),
         (args.html, result.save_html),
         (args.json, result.to_json),
     ):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.errors import InputError, unknown_name
 from torchreid_amd.core.files import json_text, save_text
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.privacy import (
@@ -26,6 +26,10 @@ if TYPE_CHECKING:  # matplotlib takes longer to import than everything else here
     from matplotlib.figure import Figure
 
 
+REPORT, PAPER = "report", "paper"
+LAYOUTS = (REPORT, PAPER)  #: of figures
+
+
 def _positive(threshold: float) -> float:
     if not 0 < threshold < float("inf"):
         raise InputError(f"the threshold is {threshold}; expected a distance, a positive number")
@@ -42,6 +46,10 @@ class Written(ABC):
     @abstractmethod
     def _draw(self, top: int | None) -> Figure:
         """The figure, with ``top`` attributes, or as many as such a figure usually shows."""
+
+    def _draw_paper(self, top: int | None) -> Figure:
+        """The figure in the paper's layout."""
+        raise InputError(f"a figure of this kind has no layout 'paper'; leave it out, or use {REPORT!r}")
 
     @abstractmethod
     def to_html(self) -> str:
@@ -66,20 +74,26 @@ class Written(ABC):
             save_text(text, path)
         return text
 
-    def plot(self, path: str | os.PathLike[str] | None = None, top: int | None = None) -> Figure:
+    def plot(
+        self, path: str | os.PathLike[str] | None = None, top: int | None = None, layout: str = REPORT
+    ) -> Figure:
         """A figure.
 
         Args:
             path: also save it there (.png, .pdf, .svg, …).
             top: how many attributes to show: overlays of a pair (default: 5), names under each
                 photograph of a ranking (default: 3).
+            layout: ``'report'``, or ``'paper'``: pairs in rows with maps of the attributes that add most
+                to each distance, after Figure 4 of the paper.
 
         Raises:
-            InputError: the file cannot be written, or its ending names no known format.
+            InputError: the file cannot be written, its ending names no known format, or no such layout.
         """
         from torchreid_amd.explanation.report.layout import save_figure
 
-        figure = self._draw(top)
+        if layout not in LAYOUTS:
+            raise unknown_name("layout", layout, LAYOUTS)
+        figure = self._draw(top) if layout == REPORT else self._draw_paper(top)
         if path is not None:
             save_figure(figure, path)
         return figure
@@ -137,6 +151,11 @@ class Explanation(ExplainedPair, Written):
 
         return draw_pair(self, 5 if top is None else top)
 
+    def _draw_paper(self, top: int | None) -> Figure:
+        from torchreid_amd.explanation.report.paper_figure import draw_paper
+
+        return draw_paper([self], 5 if top is None else top)
+
     def to_html(self) -> str:
         """One self-contained page."""
         return pair_page(self)
@@ -185,6 +204,12 @@ class Ranking(RankedGallery, Written):
         from torchreid_amd.explanation.report.ranking_figure import draw_ranking
 
         return draw_ranking(self, 3 if top is None else top)
+
+    def _draw_paper(self, top: int | None) -> Figure:
+        from torchreid_amd.explanation.report.paper_figure import draw_paper
+
+        shown = [e for e in self.explanations if not e.not_explained]
+        return draw_paper(shown or self.explanations, 5 if top is None else top)
 
     def to_html(self) -> str:
         """One self-contained page."""

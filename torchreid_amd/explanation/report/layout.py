@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -25,14 +26,23 @@ from torchreid_amd.core.printable import printable
 from torchreid_amd.explanation.report.fonts import fitting_fonts, measurable
 
 DPI = 160
+#: fonts of vector formats: TrueType inside PDF and PostScript, and text that stays text in SVG
+VECTOR: dict[Any, Any] = {
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "torchreid_amd",
+}
+_UNDATED = {"pdf": "CreationDate", "svg": "Date"}
 _BREAKS = re.compile(r"[ \t\r\n]+")  # where a line may break; not at a no-break space
 INK = "#1f2328"  # text
 FAINT = "#667079"  # secondary text and lines
 REMAINDER = "#8a939c"
 COLOURS = {1: "#d1603d", 0: "#3a7ca5", -1: "#9aa3ab"}  # exclusive, common, unknown
 MEANING = {1: "meaning.exclusive", 0: "meaning.common", -1: "meaning.unknown"}  # what says what they mean
-PART_COLOURS = dict(zip(PARTS, ("#2c66ab", "#a9540f", "#1f7558", "#8a4a9b", "#8a939c"), strict=True))
-FRAMES = {True: "#2e8b57", False: "#c8372d", None: "#9aa3ab"}  # same person, another, not known
+# told apart without red, green or blue cones, too, and white words can be read on the first four
+PART_COLOURS = dict(zip(PARTS, ("#1f55c9", "#b0521a", "#245f48", "#a83a9c", "#8a939c"), strict=True))
+FRAMES = {True: "#1f77b4", False: "#c8372d", None: "#9aa3ab"}  # same person, another, not known
 
 
 class Sheet:
@@ -152,5 +162,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     ending = format_of(path)
     with atomic_path(path) as temporary:
         options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if ending == "png" else {}
-        with fitting_fonts(figure):
+        if ending in _UNDATED:
+            options["metadata"] = {_UNDATED[ending]: None}  # the same figure is the same file
+        with fitting_fonts(figure), rc_context(VECTOR):
             figure.savefig(temporary, dpi=DPI, format=ending, **options)

@@ -1,4 +1,4 @@
-"""The figure of a pair: photographs, attention overlays on one scale, and every contribution."""
+"""The figure of a pair: photographs, attention overlays on one scale, and the contributions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from torchreid_amd.account.division import LEAST
 from torchreid_amd.core.language import local_number, say
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.report.account_figure import (
@@ -33,10 +34,11 @@ from torchreid_amd.explanation.report.layout import (
 )
 from torchreid_amd.explanation.report.model_figure import draw_model_alone
 from torchreid_amd.explanation.report.overlay import Scale, muted, shared_scale, thumbnail, tint
+from torchreid_amd.explanation.report.scale_bar import draw_scale
 from torchreid_amd.explanation.report.text import (
     distance_sentence,
+    fraction,
     fraction_text,
-    number,
     part_heading,
     percent,
     residual_sentence,
@@ -55,8 +57,9 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     """Draw an explanation.
 
     Left: photographs A and B, and the attention maps of the attributes with the largest shares,
-    all on one colour scale. Right: the contributions of all M attributes, sorted, with a line
-    where an even split would put them; coloured by exclusive and common where labels are known. Above
+    all on one colour scale. Right: the contributions, sorted, with a line where an even split would put
+    them; coloured by exclusive and common where labels are known. How many are left out, being less than
+    :data:`~torchreid_amd.account.division.LEAST` of the distance, is said. Above
     both the account of the whole distance as one bar, where there is one; its parts stand beside the
     photographs. A model alone, without attributes, has a figure of its own.
 
@@ -75,10 +78,12 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     column = PANEL * widest_aspect(thumbs)
     pictures = 1 if account is None else 2  # before the maps
     left_width = (len(shown) + pictures) * (column + GAP) + 0.25
+    listed = [k for k in e.order() if abs(fraction(e, k)) >= LEAST] or e.order()[:1]
+    left_out = len(e.schema) - len(listed)
     names = [shorten(e.schema.say(a), 8.5, 2.4) for a in e.attributes]
     name_width = max((text_width(n, 8.5) for n in names), default=0.0) + 0.12
     block_height = HEADS + 2 * (PANEL + CAPTION) + 0.1
-    bars_height = max(min(block_height, 0.36 * len(e.schema) + 0.2), 0.2 * len(e.schema))
+    bars_height = max(min(block_height - NOTE, 0.36 * (len(listed) + 1) + 0.2), 0.2 * (len(listed) + 1))
     bars_left = MARGIN + left_width + 0.25 + name_width
     header = HEADER + (0 if account is None else BAR + KEY + NOTE + 0.23)
     width = max(bars_left + BARS + SHARES + MARGIN, 9.0)
@@ -91,8 +96,15 @@ def draw_pair(e: ExplainedPair, top: int = 5) -> Figure:
     _photographs(sheet, e, shown, thumbs, column, header)
     bars_width = sheet.width - bars_left - MARGIN - SHARES
     axes = sheet.axes(bars_left, header, bars_width, bars_height, label="bars")
-    _bars(axes, e, names, bars_width)
-    _legend(sheet, e, bars_left - name_width, header + bars_height + 0.48)
+    _bars(axes, e, listed, names, bars_width)
+    left, below = bars_left - name_width, header + bars_height + 0.48
+    if left_out:
+        words = say(
+            "figure.left_out" if left_out > 1 else "figure.one_left_out", count=left_out, least=percent(LEAST)
+        )
+        sheet.text(left, below, words, 8, color=FAINT)
+        below += NOTE
+    _legend(sheet, e, left, below)
     return sheet.figure
 
 
@@ -150,28 +162,10 @@ def _photographs(
                 sheet.text(left + column / 2, row + PANEL + 0.04, words, 7.5, ha="center", color=FAINT)
     if shown:
         width = min(len(shown) * (column + GAP) - GAP, 3.0)
-        _scale_bar(sheet, scale, maps_left + column + GAP, top + 2 * (PANEL + CAPTION) + 0.16, width)
+        draw_scale(sheet, scale, maps_left + column + GAP, top + 2 * (PANEL + CAPTION) + 0.16, width)
 
 
-def _scale_bar(sheet: Sheet, scale: Scale, left: float, top: float, width: float) -> None:
-    flat = scale.high == scale.low
-    low, high = (scale.low - 0.5, scale.high + 0.5) if flat else (scale.low, scale.high)
-    axes = sheet.axes(left, top, width, 0.12, label="colour scale")
-    ramp = np.full((1, 256), scale.low) if flat else np.linspace(low, high, 256)[None]
-    ground = Image.new("RGBA", (256, 1), (165, 165, 165, 255))
-    colours = Image.alpha_composite(ground, tint(ramp, scale))
-    axes.imshow(np.asarray(colours), extent=(low, high, 0, 1), aspect="auto")
-    axes.set_yticks([])
-    ticks = [scale.low] if flat else list(np.linspace(low, high, 3))
-    tiny = 1e-3 * (high - low)
-    axes.set_xticks(ticks, [number(0 if abs(t) < tiny else t) for t in ticks])
-    axes.tick_params(labelsize=7.5, colors=FAINT, length=2.5)
-    axes.spines[:].set(linewidth=0.5, color=FAINT)
-    axes.set_xlabel(say("figure.scale"), fontsize=8, color=FAINT, labelpad=2)
-
-
-def _bars(axes: Axes, e: ExplainedPair, names: list[str], width: float) -> None:
-    order = e.order()
+def _bars(axes: Axes, e: ExplainedPair, order: list[int], names: list[str], width: float) -> None:
     count = len(order)
     values = e.contributions[order]
     axes.barh(
@@ -185,7 +179,7 @@ def _bars(axes: Axes, e: ExplainedPair, names: list[str], width: float) -> None:
         beside = axes.get_yaxis_transform()
         axes.text(1.0 + 0.48 / width, count, rest, transform=beside, ha="right", va="center", size=8.5)
     size = 8.5 if count <= 40 else 7
-    rows = [names[k] for k in order] + names[len(order) :]
+    rows = [names[k] for k in order] + names[len(e.schema) :]
     axes.set_yticks(range(len(rows)), rows, fontsize=size, color=INK, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
@@ -207,7 +201,7 @@ def _bars(axes: Axes, e: ExplainedPair, names: list[str], width: float) -> None:
         color=FAINT,
     )
     if e.remainder is None:
-        even = float(e.contributions.sum()) / count
+        even = float(e.contributions.sum()) / len(e.schema)
         axes.axvline(even, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
     if low < 0:
         axes.axvline(0, color=FAINT, linewidth=0.8, zorder=1)

@@ -51,7 +51,7 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
     """Draw a ranking.
 
     The query on the left, then the explained photographs in rank order with their distances, in a
-    green frame where they show the query's person and a red one where they do not (grey: not
+    blue frame where they show the query's person and a red, dashed one where they do not (grey: not
     known); under each its distance as one bar by part and what counts most in it, or, without
     accounts, the attributes with the largest shares of its distance.
 
@@ -80,7 +80,8 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
     nearest = say("ranking.nearest", shown=len(r), gallery=r.searched, by=by_metric(r.metric))
     exact = any(e.remainder is not None for e in r)
     kind = "account" if accounted else "exact" if exact else "shares"
-    sheet.text(MARGIN, 0.62, f"{nearest} {say(f'figure.bars_{kind}')}", 10, color=FAINT)
+    lines = wrap(f"{nearest} {say(f'figure.bars_{kind}')}", 10, sheet.width - 2 * MARGIN)
+    sheet.text(MARGIN, 0.62, "\n".join(lines), 10, color=FAINT, linespacing=1.2)
     sheet.text(MARGIN + column / 2, HEADER + 0.2, say("figure.query"), 10, ha="center", weight="bold")
     _framed(sheet, MARGIN, HEADER + 0.42, column, query, INK, 1.5)
     _file_name(sheet, MARGIN, HEADER + 0.42 + PANEL, column, r.query_name)
@@ -90,7 +91,8 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
         sheet.text(left, row + 0.2, f"{n + 1}", 9, color=FAINT)
         value = f"{MARKS[same]}{number(e.distance)}"
         sheet.text(left + column / 2, row + 0.2, value, 10, ha="center", weight="bold", color=_text(same))
-        _framed(sheet, left, row + 0.42, column, image, FRAMES[same], 3.0)
+        dashed = "--" if same is False else "-"
+        _framed(sheet, left, row + 0.42, column, image, FRAMES[same], 3.0, dashed)
         _file_name(sheet, left, row + 0.42 + PANEL, column, e.names[1])
         draw = _attributes if e.account is None else _account
         draw(sheet, e, left, row + 0.42 + PANEL + 0.32, column, top, reach)
@@ -103,10 +105,17 @@ def _text(same: bool | None) -> str:
 
 
 def _framed(
-    sheet: Sheet, left: float, top: float, column: float, image: Image.Image, colour: str, width: float
+    sheet: Sheet,
+    left: float,
+    top: float,
+    column: float,
+    image: Image.Image,
+    colour: str,
+    width: float,
+    line: str = "-",
 ) -> None:
     axes = sheet.photograph(left, top, column, PANEL, image)
-    axes.spines[:].set(linewidth=width, color=colour)
+    axes.spines[:].set(linewidth=width, color=colour, linestyle=line)
     axes.set_label("photograph")
 
 
@@ -151,9 +160,10 @@ def _attributes(
 
 def _legend(sheet: Sheet, r: RankedGallery) -> None:
     known = sorted({s for s in r.matches if s is not None}, reverse=True)
-    handles: list[Line2D | Patch] = [
-        Line2D([], [], color=FRAMES[s], linewidth=3, label=MARKS[s] + match_words(s)) for s in known
-    ]
+    handles: list[Line2D | Patch] = []
+    for s in known:
+        said = MARKS[s] + match_words(s)
+        handles.append(Line2D([], [], color=FRAMES[s], linewidth=3, linestyle="-" if s else "--", label=said))
     if any(e.account is not None for e in r):
         swapped = {p.part for e in r if e.account is not None for p in pieces(e)}
         handles += [Patch(color=c, label=part_name(p)) for p, c in PART_COLOURS.items() if p in swapped]
