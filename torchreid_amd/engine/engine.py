@@ -90,7 +90,7 @@ class ImageAMDEngine(Engine):
                 "build the model as 'amd_<name>', or wrap it with create_interpreter"
             )
         self.config = active_config() if config is None else config
-        self.model = interpreter.cuda() if self.use_gpu else interpreter
+        self.model = interpreter.to("cuda") if self.use_gpu else interpreter
         self.optimizer, self.scheduler = optimizer, scheduler
         self.register_model("interpreter", interpreter, optimizer, scheduler)
         self.decomposer = Decomposer(

@@ -140,7 +140,7 @@ def _make(faiss: Any, store: Store, kind: str, unit: bool, seed: int) -> Any:
     if kind == "flat":
         index = faiss.IndexFlatL2(size)
     else:
-        lists = max(1, min(int(4 * math.sqrt(count)), count // 39))
+        lists = max(1, min(int(math.sqrt(count)), count // 39))
         codes = max(n for n in range(1, max(2, size // CODE + 1)) if size % n == 0)
         bits = 8 if count >= 39 * 256 else 5
         index = faiss.IndexIVFPQ(faiss.IndexFlatL2(size), size, lists, codes, bits)

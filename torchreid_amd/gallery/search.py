@@ -88,7 +88,7 @@ def nearest(
     centre = 0 if distance.name == "cosine" else queries.mean(0)  # products round less near the origin
     with torch.no_grad():
         for first, block in progress(blocks, "searching blocks of features"):
-            features = torch.from_numpy(np.array(block, dtype=np.float32))
+            features = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
             if few:
                 every = torch.stack([distance.between(query, features) for query in queries])
             else:

@@ -17,7 +17,7 @@ from torchreid_amd.gallery.mark import Mark
 
 NOBODY = -(2**31)  #: identity or camera of a photograph of which nobody knows it
 SPLITS = ("", "train", "query", "gallery")  #: a photograph's place in its data set, by number
-MEMORY = 256 * 2**20  #: bytes of features that are read at a time
+MEMORY = 4 * 2**20  #: bytes of features that are read at a time
 
 
 class Store:
@@ -131,8 +131,12 @@ class Store:
             memory: bytes a block may take.
         """
         step = max(1, memory // max(1, self._places["embedding"].row_bytes))
-        for start in range(0, len(self), step):
-            yield start, np.asarray(self.embedding[start : start + step])
+        place = self._places["embedding"]
+        with self.path.open("rb") as file:  # read, not mapped: what is mapped stays in memory
+            file.seek(place.offset)
+            for start in range(0, len(self), step):
+                count = min(step, len(self) - start) * place.shape[1]
+                yield start, np.fromfile(file, place.dtype, count).reshape(-1, place.shape[1])
 
     def check(self, mark: Mark, whole: bool = False) -> None:
         """That every feature is there and is one of a model.
