@@ -145,9 +145,10 @@ def test_the_whole_path(weights: Path, tmp_path: Path) -> None:
         ("amd.head", "additive"),
         ("amd.head", "additive", "amd.fast", "True", "amd.amp", "True"),
         ("amd.head", "amd", "amd.loss.prior.colour", "1.0"),
+        ("amd.head", "amd", "amd.cache", "True", "amd.fast", "True"),
         ("amd.head", "attrimeter", "test.dist_metric", "cosine", "test.normalize_feature", "True"),
     ],
-    ids=["additive", "fast", "amd", "cosine"],
+    ids=["additive", "fast", "amd", "cache", "cosine"],
 )
 def test_every_question_on_every_head(options: tuple[str, ...], weights: Path, tmp_path: Path) -> None:
     sizes = [word for key, value in TINY.items() for word in (f"amd.synthetic.{key}", str(value))]
