@@ -87,7 +87,7 @@ def measured_of(data: list[AuditedSet], pairs: list[Pair], seed: int = 0) -> Mea
     rows = own * of_entry * rng.uniform(0.2, 0.6, own.shape)
     distances = rng.uniform(5, 15, len(pairs))
     persons = persons_of(data, pairs)
-    return Measured(tuple(pairs), persons, distances, PARTS, shares, ENTRIES, rows, differs, known)
+    return Measured(tuple(pairs), persons, distances, shares, ENTRIES, rows, differs, known)
 
 
 def findings_of(data: list[AuditedSet], measured: Measured, name: str = "toynet", seed: int = 0) -> Findings:

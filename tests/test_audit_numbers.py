@@ -11,7 +11,7 @@ import torch
 from made_audits import ENTRIES, METRIC, SCHEMA, embedded, findings_of, measured_of, pairs_of, people
 
 from torchreid_amd.account.division import Entry
-from torchreid_amd.attributes.parts import CARRIED, HEAD, PARTS, REST, UPPER
+from torchreid_amd.attributes.parts import HEAD, PARTS, REST, UPPER
 from torchreid_amd.auditing.attributes import AS_MUCH, LESS, MORE, attribute_findings
 from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.compared import compare
@@ -122,18 +122,6 @@ def test_mean_accounts_by_hand() -> None:
     assert less[REST].value == pytest.approx(0.5 - 0.4 / 3) and less[REST].pairs == 2
     # person 1: 0.4 - 0.15, person 2: 0.6 - 0.1
     assert less[REST].interval == pytest.approx((0.25, 0.5)) and less[REST].clear == 1
-
-
-def test_without_an_interpreter_things_are_not_told_apart() -> None:
-    data, measured = hand_made()
-    parts = tuple(part for part in PARTS if part != CARRIED)
-    bare = Measured(
-        measured.pairs, measured.persons, measured.distances, parts, measured.shares[:, [0, 1, 2, 4]], (),
-        np.zeros((5, 0)), measured.differs, measured.known,
-    )  # fmt: skip
-    one = by_kind(bare, data)[DIFFERENT]
-    assert set(one.subjects) == {"clothing", "person", "background"}
-    assert one.subjects["person"].value == pytest.approx(0.1)  # gender stays in the rest
 
 
 def test_pairs_at_distance_zero_have_no_shares() -> None:

@@ -216,3 +216,45 @@ def test_axe_finds_nothing(visit: Open, make: Callable[[], Any], scheme: str, wi
     page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
     found = axe.Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_an_audit_shows_the_camera_pairs_that_are_chosen(visit: Open) -> None:
+    a = made_audit()
+    page = visit(a)
+    shown = (
+        "() => [...document.querySelectorAll('[data-grid]')].filter(g => !g.hidden).map(g => g.dataset.grid)"
+    )
+    assert page.evaluate(shown) == ["different persons/rest of the picture"]
+    page.focus("#grid")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(shown) == ["different persons/upper body"]
+    page.select_option("#grid", "the same person/head")
+    assert page.evaluate(shown) == ["the same person/head"]
+    cells = page.locator("[data-grid='the same person/head'] .cell:not(.none)").all_inner_texts()
+    found = a.findings.cameras["the same person"].cells.values()
+    assert sorted(cell.split()[0] for cell in cells) == sorted(
+        f"{100 * v['head']:.0f}" if v["head"] >= 0.0995 else f"{100 * v['head']:.1f}" for v in found
+    )
+    assert sum(int(cell.split()[-1]) for cell in cells) == a.findings.kinds["the same person"].pairs
+
+
+def test_an_audits_numbers_are_copied_and_its_bars_are_as_long_as_they_say(visit: Open) -> None:
+    a = made_audit(compared=True)
+    page = visit(a, permissions=["clipboard-read", "clipboard-write"])
+    page.click(".numbers summary")
+    page.click("#copy")
+    page.wait_for_function("document.getElementById('copied').textContent === 'copied'")
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == json.loads(a.to_json())
+    clothing = [found.kinds["different persons"].subjects["clothing"].value for found in a.models]
+    length = "(bars) => bars.map(b => b.offsetWidth / b.parentNode.offsetWidth)"
+    drawn = page.locator("section[aria-labelledby=relies] .shares li").first.locator(".track b")
+    assert drawn.evaluate_all(length) == pytest.approx(clothing, abs=0.01)
+
+
+def test_an_audit_on_paper_and_with_names_from_outside(visit: Open) -> None:
+    page = visit(made_audit(names=("a/" + EVIL, "b.jpg")))
+    assert page.query_selector("img[src=x]") is None and page.locator("script").count() == 1
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.is_visible("details table") and not page.is_visible(".numbers")
+    assert len(page.pdf()) > 10_000

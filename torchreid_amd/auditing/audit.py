@@ -137,8 +137,8 @@ def audit(
     """Find what a model's distances are made of over a test set.
 
     Args:
-        explainer: of a trained interpreter, or of a model alone (then parts are told apart, attributes by
-            regression alone).
+        explainer: of a trained interpreter, or of a model alone: then accounts are in parts, and attributes
+            are known from labels alone.
         dataset: the name of one of torchreid's data sets, or an object with lists ``query`` and ``gallery``
             of (path, person, camera), or several of either; those the run was tested on, if not given.
         root: torchreid's folder of data sets; that of the run, if not given.
@@ -163,8 +163,8 @@ def audit(
         >>> query = [(f"{folder}/{person}_0.png", person, 0) for person in colours]
         >>> gallery = [(f"{folder}/{person}_1.png", person, 1) for person in colours]
         >>> found = amd.audit(explainer, types.SimpleNamespace(query=query, gallery=gallery), pairs=3)
-        >>> sorted(found.findings.kinds["different persons"].subjects)  # things need an interpreter
-        ['background', 'clothing', 'person']
+        >>> list(found.findings.kinds["different persons"].subjects)
+        ['clothing', 'person', 'things', 'background']
         >>> shares = found.to_dict()["model"]["kinds"]["different persons"]["parts"]
         >>> round(sum(part["value"] for part in shares.values()), 3)
         1.0

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from torchreid_amd.attributes.parts import PARTS
 from torchreid_amd.auditing.estimate import Estimate, mean_of
 from torchreid_amd.auditing.mean_accounts import as_dicts
-from torchreid_amd.auditing.measured import Measured
+from torchreid_amd.auditing.measured import SUBJECTS, Measured
 from torchreid_amd.auditing.pairs import DIFFERENT, KINDS
 
 
@@ -18,8 +19,7 @@ from torchreid_amd.auditing.pairs import DIFFERENT, KINDS
 class Compared:
     """By how much the second model's shares are larger than the first's, over the very same pairs.
 
-    Intervals are over persons, drawn alike for both. Parts that one of the two does not tell apart (things
-    carried, without an interpreter) are left out.
+    Intervals are over persons, drawn alike for both.
 
     Attributes:
         parts: by kind of pair and part.
@@ -54,14 +54,12 @@ def compare(first: Measured, second: Measured) -> Compared:
 
     kinds = {kind: first.of(kind) & second.of(kind) for kind in KINDS}
     kinds = {kind: kept for kind, kept in kinds.items() if kept.any()}
-    both = [part for part in first.parts if part in second.parts]
     told = first.subjects(), second.subjects()
-    subjects = [subject for subject in told[0] if subject in told[1]]
     named = {entry.name: e for e, entry in enumerate(second.entries)}
     differ = first.of(DIFFERENT) & second.of(DIFFERENT)
     return Compared(
-        {kind: {p: less(first.part(p), second.part(p), kept) for p in both} for kind, kept in kinds.items()},
-        {kind: {s: less(told[0][s], told[1][s], kept) for s in subjects} for kind, kept in kinds.items()},
+        {kind: {p: less(first.part(p), second.part(p), kept) for p in PARTS} for kind, kept in kinds.items()},
+        {kind: {s: less(told[0][s], told[1][s], kept) for s in SUBJECTS} for kind, kept in kinds.items()},
         {
             entry.name: less(
                 first.rows[:, e],

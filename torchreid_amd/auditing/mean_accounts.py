@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchreid_amd.attributes.parts import PARTS
 from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.estimate import Estimate, Mask, difference_of, mean_of
 from torchreid_amd.auditing.measured import Floats, Measured
@@ -80,7 +81,7 @@ def mean_account(found: Measured, kept: Mask, data: Sequence[AuditedSet]) -> Mea
         len(found.persons[np.flatnonzero(kept)].unique()),
         float(under_one_camera(data, found.pairs)[kept].mean()),
         mean(found.distances),
-        {part: mean(found.part(part)) for part in found.parts},
+        {part: mean(found.part(part)) for part in PARTS},
         {subject: mean(values) for subject, values in found.subjects().items()},
     )
 
@@ -96,7 +97,7 @@ def contrasts(found: Measured) -> dict[tuple[str, str], dict[str, Estimate]]:
     return {
         (one, other): {
             part: difference_of(found.part(part), found.persons, found.of(one), found.of(other))
-            for part in found.parts
+            for part in PARTS
         }
         for one, other in CONTRASTS
         if found.of(one).any() and found.of(other).any()
@@ -130,7 +131,7 @@ def domain_contrasts(found: Measured, data: Sequence[AuditedSet]) -> dict[str, d
                 found.of(kind) & (of_pair == times[1]),
                 found.of(kind) & (of_pair == times[0]),
             )
-            for part in found.parts
+            for part in PARTS
         }
         for kind in KINDS
         if all((found.of(kind) & (of_pair == time)).any() for time in times)
@@ -175,9 +176,9 @@ def by_cameras(found: Measured, data: Sequence[AuditedSet], seed: int) -> dict[s
         values = {}
         for n in there:
             inside = kept & (cell_of == n)
-            shares = {part: float(found.part(part)[inside].mean()) for part in found.parts}
+            shares = {part: float(found.part(part)[inside].mean()) for part in PARTS}
             values[cells[n]] = {"pairs": int(inside.sum()), **shares}
-        chance = {part: _chance(found.part(part)[kept], cell_of[kept], seed) for part in found.parts}
+        chance = {part: _chance(found.part(part)[kept], cell_of[kept], seed) for part in PARTS}
         means[kind] = CameraPairs(values, chance)
     return means
 
@@ -204,6 +205,4 @@ def camera_contrast(found: Measured, data: Sequence[AuditedSet]) -> dict[str, Es
     kept = found.of(DIFFERENT)
     if not (kept & one).any() or not (kept & ~one).any():
         return {}
-    return {
-        part: difference_of(found.part(part), found.persons, kept & ~one, kept & one) for part in found.parts
-    }
+    return {part: difference_of(found.part(part), found.persons, kept & ~one, kept & one) for part in PARTS}

@@ -35,8 +35,7 @@ class Measured:
         pairs: which.
         persons: (N,) a number for the person of each query.
         distances: (N,).
-        parts: the P parts that the model's accounts tell apart.
-        shares: (N, P) of the distance.
+        shares: (N, P) of the distance, of each of PARTS.
         entries: the E attributes, or groups of exclusive ones, that have rows.
         rows: (N, E) shares of these rows.
         differs: (N, M) whether labels know that the two differ in an attribute.
@@ -46,7 +45,6 @@ class Measured:
     pairs: tuple[Pair, ...]
     persons: Tensor
     distances: Floats
-    parts: tuple[str, ...]
     shares: Floats
     entries: tuple[Entry, ...]
     rows: Floats
@@ -58,8 +56,8 @@ class Measured:
         return np.array([pair.kind == kind for pair in self.pairs], bool) & (self.distances > 0)
 
     def part(self, name: str) -> Floats:
-        """(N,) the share of a part; 0 where the model's accounts do not tell it apart."""
-        return self.shares[:, self.parts.index(name)] if name in self.parts else np.zeros(len(self.pairs))
+        """(N,) the share of a part."""
+        return self.shares[:, PARTS.index(name)]
 
     def subjects(self) -> dict[str, Floats]:
         """(N,) the shares of clothing, person, things and background, which add up to 1.
@@ -68,14 +66,12 @@ class Measured:
         the person; what is carried, things; pose, build, camera and background are the background.
         """
         found = {subject: np.zeros(len(self.pairs)) for subject in SUBJECTS}
-        for part in self.parts:
+        for part in PARTS:
             found[_SUBJECT[part]] = found[_SUBJECT[part]] + self.part(part)
         for e, entry in enumerate(self.entries):
             if entry.part == REST:
                 found[PERSON] = found[PERSON] + self.rows[:, e]
                 found[BACKGROUND] = found[BACKGROUND] - self.rows[:, e]
-        if CARRIED not in self.parts:
-            del found[THINGS]
         return found
 
 
@@ -115,9 +111,8 @@ def _tables(
     pairs: Sequence[Pair],
     accounts: Sequence[Account],
 ) -> Measured:
-    parts = tuple(part for part in PARTS if any(part in account.parts for account in accounts))
     distances = np.array([account.distance for account in accounts], float)
-    shares = np.array([[a.by_part().get(p, 0.0) for p in parts] for a in accounts]).reshape(-1, len(parts))
+    shares = np.array([[a.by_part().get(p, 0.0) for p in PARTS] for a in accounts]).reshape(-1, len(PARTS))
     rows = np.array([_of_entries(account, entries) for account in accounts])
     rows = rows.reshape(len(accounts), len(entries))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,7 +122,6 @@ def _tables(
         tuple(pairs),
         persons_of(data, pairs),
         distances,
-        parts,
         shares,
         entries,
         rows,

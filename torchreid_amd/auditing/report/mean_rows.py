@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, REST, UPPER
+from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.auditing.estimate import Estimate
 from torchreid_amd.auditing.mean_accounts import MeanAccount
 from torchreid_amd.auditing.measured import BACKGROUND, CLOTHING, PERSON, SUBJECTS, THINGS
@@ -53,8 +53,6 @@ def subject_rows(a: AuditRecord) -> list[dict[str, Any]]:
     moved = a.compared.subjects.get(DIFFERENT, {}) if a.compared is not None else {}
     rows = []
     for subject in SUBJECTS:
-        if not any(subject in mean for mean in means):
-            continue
         rows.append(
             {
                 "words": say(f"audit.subjects.{subject}.name"),
@@ -80,7 +78,6 @@ def kind_card(a: AuditRecord, kind: str) -> dict[str, Any]:
     names = model_names(a)
     moved = a.compared.parts.get(kind, {}) if a.compared is not None else {}
     means = [found.kinds.get(kind) for found in a.models]
-    parts = [part for part in PART_LOOKS if any(mean is not None and part in mean.parts for mean in means)]
     return {
         "kind": kind,
         "title": kind_name(kind, "title"),
@@ -102,12 +99,10 @@ def kind_card(a: AuditRecord, kind: str) -> dict[str, Any]:
                 "words": part_name(part),
                 "what": "",
                 "looks": (PART_LOOKS[part],),
-                "values": [
-                    None if m is None or part not in m.parts else value_row(m.parts[part]) for m in means
-                ],
+                "values": [None if m is None else value_row(m.parts[part]) for m in means],
                 "moved": change(moved.get(part)),
             }
-            for part in parts
+            for part in PARTS
         ],
     }
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from torchreid_amd.auditing.estimate import Estimate
 from torchreid_amd.auditing.findings import Findings
-from torchreid_amd.auditing.measured import THINGS
 from torchreid_amd.auditing.pairs import DIFFERENT
 from torchreid_amd.auditing.record import AuditRecord, Looked
 from torchreid_amd.core.language import known, listed, local_number, say
@@ -96,7 +95,7 @@ def subjects_sentence(found: Findings) -> str:
     said = listed(
         [f"{say(f'audit.subjects.{name}.name')} {with_interval(one)}" for name, one in means.items()]
     )
-    return say("audit.sentence" if THINGS in means else "audit.sentence_no_things", things=said)
+    return say("audit.sentence", things=said)
 
 
 def clear_parts(parts: Mapping[str, Estimate]) -> list[str]:
