@@ -94,7 +94,6 @@ def hand_made() -> tuple[list[AuditedSet], Measured]:
         pairs,
         persons,
         np.array([10.0, 20, 12, 4, 6]),
-        PARTS,
         shares,
         entries,
         rows,

@@ -286,9 +286,9 @@ def _outputs(parser: argparse.ArgumentParser, of_pairs: bool = True) -> None:
         parser.add_argument(
             "--threshold", type=float, help="distance below which two are taken for one person"
         )
+        parser.add_argument("--layout", choices=("report", "paper"), default="report", help="of the figure")
     parser.add_argument("--weights", help="the target's weights, if they have moved")
     parser.add_argument("--figure", metavar="FILE", help="write a figure (.png, .pdf, .svg)")
-    parser.add_argument("--layout", choices=("report", "paper"), default="report", help="of the figure")
     parser.add_argument("--html", metavar="FILE", help="write a self-contained page")
     parser.add_argument("--json", metavar="FILE", help="write the numbers")
     parser.add_argument("--blur-heads", action="store_true", help="no heads in what is written")
@@ -515,7 +515,7 @@ def _write(result: Any, args: argparse.Namespace) -> None:
         result = result.anonymous()
     print(result.summary())
     for path, write in (
-        (args.figure, partial(result.plot, layout=args.layout)),
+        (args.figure, partial(result.plot, layout=args.layout) if hasattr(args, "layout") else result.plot),
         (args.html, result.save_html),
         (args.json, result.to_json),
     ):
