@@ -18,6 +18,7 @@ from made_audits import made_audit
 from made_explanations import accounted_explanation, market_explanation
 from toy_interpreter import noisy, toy_explainer
 
+from torchreid_amd.core.language import set_language
 from torchreid_amd.explanation.report.text import number
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -190,6 +191,29 @@ def test_why_one_is_above_another(visit: Open, account: bool) -> None:
     kind = "region" if account else "map"
     page.hover("#c1 .rows button")
     assert [layer.split("-")[:2] for layer in seen(page)] == [[s, kind] for s in ("query", "c1")]
+
+
+@pytest.mark.parametrize("make", [accounted_explanation, ranking])
+def test_what_a_script_says_is_of_the_language_too(visit: Open, make: Callable[[], Any]) -> None:
+    set_language("de")
+    try:
+        page = visit(make(), permissions=["clipboard-read", "clipboard-write"])
+    finally:
+        set_language("en")
+    page.hover("button[data-layers] >> nth=0")
+    assert page.evaluate("document.querySelector('.layer:not([hidden])').alt").startswith("wo das ist: ")
+    page.click(".numbers summary")
+    page.click("#copy")
+    page.wait_for_function("document.getElementById('copied').textContent === 'kopiert'")
+    if make is ranking:
+        assert "näher am gesuchten Foto" in page.inner_text("#because")
+        options = page.locator("#near option").all_inner_texts()
+        assert options == [f"Rang {n}" for n in range(1, 5)]
+        assert all("." not in n for n in page.locator("#differences .n").all_inner_texts())  # a comma
+        page.click("#c3 .compare")
+        assert page.inner_text("#c1 .compare") == "mit 3"
+    said = page.inner_text("body").lower().split()
+    assert not {"the", "and", "of", "rank", "compare", "with", "nearer", "where", "copied"} & set(said)
 
 
 def test_dark_and_light(visit: Open) -> None:

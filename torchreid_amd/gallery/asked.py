@@ -15,6 +15,7 @@ from torch import Tensor
 
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.language import local_number, say
 
 Wanted = tuple[tuple[int, bool], ...]  #: positions of attributes, and whether they are to be there
 _SURE = 1e-6  #: no probability is nearer to 0 or 1
@@ -81,7 +82,7 @@ class Found:
     def question(self) -> str:
         """What was asked for, in words."""
         names = self.schema.attributes
-        return ", ".join(self.schema.say(names[k], yes) for k, yes in self.wanted)
+        return say("list.between").join(self.schema.say(names[k], yes) for k, yes in self.wanted)
 
     def each(self, row: int) -> list[tuple[str, float]]:
         """Of the photograph at a position: what was asked for, in words, and how probable each is."""
@@ -91,10 +92,11 @@ class Found:
     def summary(self, topk: int = 10) -> str:
         """One line a photograph: place, probability of the whole, file, and of each thing asked for."""
         shown = self.order[:topk]
-        lines = [f"{self.question}: the likeliest {len(shown)} of {len(self)} photographs"]
+        lines = [say("search.summary", question=self.question, shown=len(shown), gallery=len(self))]
         for place, i in enumerate(shown, 1):
-            parts = ", ".join(f"{words} {100 * p:.0f} %" for words, p in self.each(i))
-            lines.append(f"{place:>3}. {100 * self.scores[i]:>5.1f} %  {Path(self.names[i]).name}  {parts}")
+            parts = say("list.between").join(f"{words} {100 * p:.0f} %" for words, p in self.each(i))
+            whole = local_number(f"{100 * self.scores[i]:>5.1f}")
+            lines.append(f"{place:>3}. {whole} %  {Path(self.names[i]).name}  {parts}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

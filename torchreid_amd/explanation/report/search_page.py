@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torchreid_amd.core.files import save_text
 from torchreid_amd.core.images import read_image
+from torchreid_amd.core.language import say
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.explanation.report.page import picture_uri, render
 from torchreid_amd.explanation.report.ranking_page import PICTURE
@@ -39,7 +40,7 @@ def search_page(found: Found, topk: int = 10) -> str:
     return render(
         "search.html",
         (),
-        tab=f"search for {found.question}",
+        tab=say("search.tab", question=found.question),
         question=question,
         cards=cards,
         gallery=len(found),
