@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 
 from torchreid_amd.config import to_dict, with_whole_paths
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.host import PREFIX
 from torchreid_amd.interpreter.run_folder import save_run
-from torchreid_amd.targets.classifier import is_named_classifier
+from torchreid_amd.targets.classifier import classes_of
 
 TARGET = "target.safetensors"  #: where the target's weights are kept that came from no file
 
@@ -39,7 +38,7 @@ def save_engine_run(engine: Any, save_dir: str, epochs: int) -> Path:
         save_dir,
         engine.model,
         model=name,
-        num_classes=_identities(target.model.state_dict()),
+        num_classes=max(1, classes_of(target.model.state_dict())),
         loss=cfg.loss.name,
         weights=weights,
         size=engine.decomposer.size,
@@ -49,9 +48,3 @@ def save_engine_run(engine: Any, save_dir: str, epochs: int) -> Path:
         scores={"epochs": epochs, "datasets": scores},
         command=shlex.join(sys.argv),
     )
-
-
-def _identities(state: dict[str, torch.Tensor]) -> int:
-    """How many identities a model's classifier tells apart; 1 where it has none."""
-    sizes = [v.shape[0] for k, v in state.items() if is_named_classifier(k) and k.endswith("weight")]
-    return sizes[-1] if sizes else 1

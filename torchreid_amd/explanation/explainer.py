@@ -57,6 +57,8 @@ from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.interpreter.run_folder import load_run
 from torchreid_amd.targets.build import build_target
+from torchreid_amd.targets.classifier import classes_of
+from torchreid_amd.targets.state_dicts import read_state_dict
 from torchreid_amd.targets.weights import load_weights
 
 __all__ = ["Explainer", "Explanation", "Ranking"]
@@ -150,7 +152,11 @@ class Explainer:
             made_for["size"] = size
         target = build_target(model, **made_for)
         if weights is not None:
-            load_weights(target.model, weights, quiet=True)
+            skipped = load_weights(target.model, weights, quiet=True).skipped
+            classes = classes_of(read_state_dict(weights)) if skipped and isinstance(model, str) else 0
+            if classes:  # its own classifier, which tells whom it was trained on
+                target = build_target(model, **made_for, num_classes=classes)
+                load_weights(target.model, weights, quiet=True)
         nobody = AttributeSchema(NONE, ())
         return cls(Interpreter(target, NoHead(), nobody, metric), size or target.size, device=device)
 

@@ -49,9 +49,12 @@ class LabelledPeople:
         """At most so many of them, drawn from a seed, in their own order."""
         if len(self) <= most:
             return self
-        kept = np.sort(np.random.default_rng(seed).permutation(len(self))[:most])
-        paths = tuple(self.paths[i] for i in kept)
-        return LabelledPeople(paths, self.people[kept], self.cameras[kept], self.labels[kept], self.schema)
+        return self.part(np.sort(np.random.default_rng(seed).permutation(len(self))[:most]))
+
+    def part(self, rows: NDArray[np.integer]) -> LabelledPeople:
+        """Some of them, by position."""
+        paths = tuple(self.paths[i] for i in rows)
+        return LabelledPeople(paths, self.people[rows], self.cameras[rows], self.labels[rows], self.schema)
 
 
 def people_of_run(config: Mapping[str, Any], schema: AttributeSchema) -> LabelledPeople:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.images import ImageLike, image_name
+from torchreid_amd.core.images import ImageLike, image_name, list_images
 from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import look
 from torchreid_amd.interpreter.decomposer import Decomposer
@@ -117,7 +118,7 @@ def rank(
     reranker: Reranker,
     explainer: Explains,
     query: ImageLike,
-    gallery: Sequence[ImageLike],
+    gallery: Sequence[ImageLike] | str | os.PathLike[str],
     strength: float | None = None,
     reciprocal: bool = False,
 ) -> Reranked:
@@ -127,7 +128,7 @@ def rank(
         reranker: fitted for the target.
         explainer: of that target.
         query: a photograph.
-        gallery: N photographs.
+        gallery: N photographs, or a folder of image files.
         strength: λ instead of the chosen one.
         reciprocal: whether k-reciprocal re-ranking comes on top.
 
@@ -136,6 +137,8 @@ def rank(
     """
     decomposer = explainer.decomposer
     reranker.checked(decomposer.interpreter.target)
+    if isinstance(gallery, str | os.PathLike):
+        gallery = list_images(gallery)
     both = look(decomposer, [query, *gallery])
     asked, others = both.part(slice(0, 1)), both.part(slice(1, None))
     if not len(others):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -17,6 +17,12 @@ _SIZES = ((256, 128), (160, 64), (224, 224), (299, 299))  #: (H, W) that ReID mo
 def is_named_classifier(key: str) -> bool:
     """Whether a name is one that identity classifiers have in torchreid."""
     return any(part == "classifier" or part.startswith("classifier_") for part in key.split("."))
+
+
+def classes_of(state: Mapping[str, Tensor]) -> int:
+    """How many identities the classifier of a state dict tells apart, by its name; 0 where there is none."""
+    found = [v.shape[0] for k, v in state.items() if is_named_classifier(k) and k.endswith("weight")]
+    return found[-1] if found else 0
 
 
 def classifier_keys(model: nn.Module, keys: Iterable[str]) -> set[str]:

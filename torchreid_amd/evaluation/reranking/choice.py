@@ -51,6 +51,7 @@ def fit(
     knows: bool | None = None,
     strength: float | None = None,
     strengths: Sequence[float] = STRENGTHS,
+    seen: Seen | None = None,
 ) -> Reranker:
     """A re-ranker for an explainer's target, from photographs of people whose attributes are known.
 
@@ -60,13 +61,15 @@ def fit(
         knows: whether the target was trained on them, where that is known; else it is found out.
         strength: λ; nothing is chosen then.
         strengths: candidates for λ.
+        seen: what the target shows of all of them, where that is known; it is looked up, if not given.
 
     Raises:
         InputError: as :func:`fit_reranker`, or a photograph cannot be read.
     """
-    some, decomposer = people.sample(), explainer.decomposer
+    decomposer = explainer.decomposer
+    some = people.sample() if seen is None else people
     return fit_reranker(
-        look(decomposer, some.paths),
+        look(decomposer, some.paths) if seen is None else seen,
         torch.from_numpy(some.labels),
         torch.from_numpy(some.people),
         torch.from_numpy(some.cameras),

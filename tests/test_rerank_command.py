@@ -1,0 +1,161 @@
+"""A checkpoint, labels for some people, a folder: re-ranked, and searched, as a user would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import torchreid_amd as amd
+from torchreid_amd.cli import main
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.gallery.people import labelled_folder, people_of_run
+from torchreid_amd.gallery.seen import MOST, ROWS, look
+
+COLOURS = {0: (40, 60, 200), 1: (210, 30, 40)}  # of the upper body, by "red"
+SKIN, HAT = (220, 180, 150), (250, 240, 30)
+
+
+def photograph(red: int, hat: int, seed: int) -> Image.Image:
+    """A head, with or without a hat, above a coat, red or blue, on a grey street; noise from a seed."""
+    draw = np.random.default_rng(seed)
+    pixels = np.full((64, 32, 3), 120.0)
+    pixels[4:14, 10:22] = SKIN
+    if hat:
+        pixels[2:8, 8:24] = HAT
+    pixels[14:40, 6:26] = COLOURS[red]
+    pixels[40:62, 8:24] = draw.integers(0, 255, 3)
+    return Image.fromarray((pixels + draw.normal(0, 12, pixels.shape)).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen labelled people, a gallery of eight others, and a model that was never trained."""
+    root = tmp_path_factory.mktemp("street")
+    for folder in ("people", "gallery"):
+        (root / folder).mkdir()
+    rows = ["pid,red,hat"]
+    for pid in range(1, 17):
+        rows.append(f"{pid},{pid % 2},{pid // 2 % 2}")
+        for camera in (1, 2):
+            one = photograph(pid % 2, pid // 2 % 2, 10 * pid + camera)
+            one.save(root / "people" / f"{pid:04}_c{camera}s1_000001_00.png")
+    (root / "people" / "0099_c1s1_000001_00.png").write_bytes(
+        (root / "people" / "0001_c1s1_000001_00.png").read_bytes()
+    )
+    for pid in range(20, 28):
+        name = f"{'red' if pid % 2 else 'blue'}_{'hat' if pid // 2 % 2 else 'bare'}_{pid}.png"
+        photograph(pid % 2, pid // 2 % 2, 10 * pid).save(root / "gallery" / name)
+    photograph(1, 0, 999).save(root / "query.png")
+    (root / "labels.csv").write_text("\n".join(rows) + "\n")
+    torch.manual_seed(0)
+    model = amd.build_target("osnet_x0_25", num_classes=3).model
+    torch.save(model.state_dict(), root / "weights.pth")
+    return root
+
+
+def command(street: Path, *words: str) -> tuple[str, ...]:
+    model = ("--model", "osnet_x0_25", "--weights", str(street / "weights.pth"), "--size", "64", "32")
+    return (*words, *model, "--reranker", str(street / "reranker.safetensors"))
+
+
+def test_a_gallery_in_another_order(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    learn = ("--people", str(street / "people"), "--labels", str(street / "labels.csv"))
+    given = ("rerank", str(street / "query.png"), str(street / "gallery"), "--json", str(street / "r.json"))
+    assert main(command(street, *given, *learn, "--trained-on-them", "no")) == 0
+    said = capsys.readouterr()
+    assert "learnt from 32 photographs" in said.out + said.err and "query.png: the nearest 8 of 8" in said.out
+    assert main(command(street, *given, "--strength", "50", "--topk", "2")) == 0  # what was learnt is kept
+    said = capsys.readouterr()
+    assert "learnt from" not in said.out + said.err and "λ = 50 (given)" in said.out
+    found = json.loads((street / "r.json").read_text())
+    assert [row["name"].split("/")[-1][:8] for row in found["gallery"][:2]] == ["red_bare"] * 2
+    places = sorted(row["target_place"] for row in found["gallery"])
+    by_own = sorted(found["gallery"], key=lambda row: row["target_distance"])
+    assert places == list(range(1, 9)) and [row["target_place"] for row in by_own] == places
+    assert found["attributes"]["red"] > 0.5 > found["attributes"]["hat"]
+
+
+def test_a_gallery_is_searched(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gallery, page = str(street / "gallery"), street / "page.html"
+    assert main((*command(street, "search", gallery, "red", "--html", str(page)), "--", "-hat")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("the likeliest 8 of 8 photographs")
+    assert all("red_bare" in line for line in lines[1:3])
+    text = page.read_text()
+    assert text.count("<img") == 8 and "http:" not in text and "https:" not in text
+    assert text.index("red_bare") < text.index("blue_hat")
+    assert main((*command(street, "search", gallery, "hat"), "--", "-red")) == 0
+    assert all("blue_hat" in line for line in capsys.readouterr().out.splitlines()[1:3])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("search", "gallery", "rad"), "did you mean 'red'"),
+        (("rerank", "query.png", "gallery", "--people", "people"), "belong together"),
+        (("rerank", "query.png", "gallery", "--topk", "0"), "at least 1"),
+        (("rerank", "query.png", "gallery", "--strength", "-1"), "give 0 or more"),
+    ],
+)
+def test_bad_input_is_one_line(
+    street: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = tuple(str(street / word) if (street / word).exists() else word for word in words)
+    assert main(command(street, *words)) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("torchreid-amd: ") and said in error
+
+
+def test_attributes_of_an_explainer(street: Path) -> None:
+    explainer = amd.Explainer.from_target("osnet_x0_25", street / "weights.pth", (64, 32))
+    red = str(next((street / "gallery").glob("red_hat*")))
+    with pytest.raises(InputError, match="comes from no run"):
+        explainer.attributes([red])
+    people = labelled_folder(street / "people", street / "labels.csv")
+    explainer.readouts = amd.rerank.fit(explainer, people).readouts
+    p = explainer.attributes([red, Image.open(red)])
+    assert p.shape == (2, 2) and torch.equal(p[0], p[1]) and (p > 0.5).all()
+
+
+def test_what_is_seen_is_rows_of_the_targets_maps(street: Path) -> None:
+    explainer = amd.Explainer.from_target("osnet_x0_25", street / "weights.pth", (64, 32))
+    decomposer = explainer.decomposer
+    path = str(street / "query.png")
+    maps, _ = decomposer.interpreter.target.levels(decomposer.read([path]))
+    found, start = look(decomposer, [path]), 0
+    for level in maps:
+        rows = min(ROWS, MOST // level.shape[1], level.shape[2])
+        each = level.shape[2] // rows  # cells of a row: all heights here are whole multiples
+        for channel in (0, level.shape[1] - 1):
+            for row in (0, rows - 1):
+                mean = level[0, channel, row * each : (row + 1) * each].mean()
+                at = start + channel * rows + row
+                assert float(found.features[0, at]) == pytest.approx(float(mean), abs=1e-5)
+        start += level.shape[1] * rows
+    assert found.features.shape == (1, start)
+    assert found.embedding[0].tolist() == pytest.approx(decomposer.embed_files([path])[0].tolist(), abs=1e-4)
+
+
+def test_people_of_a_folder(street: Path, tmp_path: Path) -> None:
+    people = labelled_folder(street / "people", street / "labels.csv")
+    assert len(people) == 32 and set(people.people.tolist()) == set(range(1, 17))  # nobody knows number 99
+    assert people.cameras.tolist() == [1, 2] * 16
+    assert people.labels[people.people == 3].tolist() == [[1, 1]] * 2
+    with pytest.raises(InputError, match="no camera is found"):
+        labelled_folder(street / "people", street / "labels.csv", camera=r"kamera(\d)")
+    with pytest.raises(InputError, match="has no group"):
+        labelled_folder(street / "people", street / "labels.csv", camera="c")
+    (tmp_path / "other.csv").write_text("pid,red\n77,1\n")
+    with pytest.raises(InputError, match="labels of nobody"):
+        labelled_folder(street / "people", tmp_path / "other.csv")
+    assert len(people.sample(5)) == 5 and people.sample(5).paths == people.sample(5).paths
+
+
+def test_people_of_no_run() -> None:
+    with pytest.raises(InputError, match="comes from no run"):
+        people_of_run({}, amd.AttributeSchema("toy", ("hat",)))
