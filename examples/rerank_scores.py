@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from torchreid_amd.attributes.configured import source_of
 from torchreid_amd.config import dataset_kwargs, get_default_config, to_dict
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.core.files import write_json
+from torchreid_amd.core.files import atomic_path, write_json
 from torchreid_amd.core.messages import printed
 from torchreid_amd.core.registry import datasets
 from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
 from torchreid_amd.evaluation.recognition import recognition_record
 from torchreid_amd.evaluation.report.retrieval_tables import recognised, reranked
-from torchreid_amd.gallery.seen import look
+from torchreid_amd.gallery.seen import Seen, look
+
+KEPT = ("names", "embedding", "features")
+SAVED = 1000  #: photographs after which what was seen is saved
 
 
 def options() -> argparse.ArgumentParser:
@@ -42,8 +46,30 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--metric", default="cosine", help="cosine (default), euclidean, squared_euclidean")
     parser.add_argument("--identities", type=int, default=0, help="of the source, at most (default: all)")
     parser.add_argument("--strength", type=float, help="λ, instead of choosing it")
+    parser.add_argument("--keep", type=Path, help="file (.npz) of what was seen, for the next time")
     parser.add_argument("--json", type=Path, help="write all numbers")
     return parser
+
+
+def seen_of(explainer: amd.Explainer, paths: Sequence[str], keep: Path | None) -> Seen:
+    """What is seen of photographs; what is kept of them, by file name and in half precision, is taken."""
+    if keep is None:
+        return look(explainer.decomposer, paths)
+    names, kept = [Path(path).name for path in paths], {}
+    if keep.exists():
+        with np.load(keep) as file:
+            kept = {name: (e, f) for name, e, f in zip(*(file[k] for k in KEPT), strict=True)}
+    new = [path for path, name in zip(paths, names, strict=True) if name not in kept]
+    for start in range(0, len(new), SAVED):
+        part = new[start : start + SAVED]
+        found = look(explainer.decomposer, part)
+        rows = zip(found.embedding.numpy(), found.features.half().numpy(), strict=True)
+        kept |= dict(zip((Path(path).name for path in part), rows, strict=True))
+        columns = [list(kept), *(np.stack(column) for column in zip(*kept.values(), strict=True))]
+        with atomic_path(keep) as beside, beside.open("wb") as file:
+            np.savez(file, **dict(zip(KEPT, columns, strict=True)))
+    rows = [kept[name] for name in names]
+    return Seen(*(torch.from_numpy(np.stack(column)).float() for column in zip(*rows, strict=True)))
 
 
 def scores(args: argparse.Namespace) -> dict[str, Any]:
@@ -57,7 +83,7 @@ def scores(args: argparse.Namespace) -> dict[str, Any]:
         kept = np.unique(people.people)[:: max(1, len(np.unique(people.people)) // args.identities)]
         people = people.part(np.flatnonzero(np.isin(people.people, kept[: args.identities])))
     people = people.sample()
-    train = look(explainer.decomposer, people.paths)
+    train = seen_of(explainer, people.paths, args.keep)
     reranker = amd.rerank.fit(explainer, people, strength=args.strength, seen=train)
     print(f"λ = {reranker.strength:g}: {reranker.choice.reason}", flush=True)
 
@@ -66,7 +92,7 @@ def scores(args: argparse.Namespace) -> dict[str, Any]:
     for items in (data.query, data.gallery):
         paths = [item[0] for item in items]
         pids, cameras = (torch.tensor([item[k] for item in items]) for k in (1, 2))
-        sides.append((look(explainer.decomposer, paths), pids, cameras))
+        sides.append((seen_of(explainer, paths, args.keep), pids, cameras))
         labels.append(source_of(cfg, args.target, "test").project(schema).labels(paths))
     found = {"rerank": amd.rerank.reranking_record(reranker, *sides)}
     print(reranked(found["rerank"]), flush=True)

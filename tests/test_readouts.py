@@ -19,8 +19,9 @@ def literal_scores(x: np.ndarray, y: np.ndarray, new: np.ndarray, penalty: float
     return (new - mean) / std @ weight + y.mean(0)
 
 
-def test_each_person_is_read_by_regressions_that_never_saw_them() -> None:
-    seen, labels, people, _ = seen_people(20)
+@pytest.mark.parametrize("count", [5, 20])  # 16 photographs teach, of 20 features; and 64
+def test_each_person_is_read_by_regressions_that_never_saw_them(count: int) -> None:
+    seen, labels, people, _ = seen_people(count, seed=1)
     readouts, left_out = fit_readouts(seen.features, labels, people, [2.0])
     x, y = seen.features.double().numpy(), labels.double().numpy()
     for part in range(FOLDS):

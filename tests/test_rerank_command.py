@@ -58,38 +58,65 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def command(street: Path, *words: str) -> tuple[str, ...]:
+@pytest.fixture(scope="module")
+def learnt(street: Path) -> Path:
+    """What was learnt of the labelled people, where :func:`command` has it."""
+    explainer = amd.Explainer.from_target("osnet_x0_25", street / "weights.pth", (64, 32))
+    people = labelled_folder(street / "people", street / "labels.csv")
+    amd.rerank.fit(explainer, people, strength=50.0).save(street / "learnt.safetensors")
+    return street
+
+
+def command(street: Path, *words: str, kept: str = "learnt") -> tuple[str, ...]:
     model = ("--model", "osnet_x0_25", "--weights", str(street / "weights.pth"), "--size", "64", "32")
-    return (*words, *model, "--reranker", str(street / "reranker.safetensors"))
+    return (*words, *model, "--reranker", str(street / f"{kept}.safetensors"))
 
 
 def test_a_gallery_in_another_order(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
     learn = ("--people", str(street / "people"), "--labels", str(street / "labels.csv"))
     given = ("rerank", str(street / "query.png"), str(street / "gallery"), "--json", str(street / "r.json"))
-    assert main(command(street, *given, *learn, "--trained-on-them", "no")) == 0
+    assert main(command(street, *given, *learn, "--trained-on-them", "no", kept="again")) == 0
     said = capsys.readouterr()
     assert "learnt from 32 photographs" in said.out + said.err and "query.png: the nearest 8 of 8" in said.out
-    assert main(command(street, *given, "--strength", "50", "--topk", "2")) == 0  # what was learnt is kept
+    assert (
+        main(command(street, *given, "--strength", "50", "--topk", "2", kept="again")) == 0
+    )  # as it was kept
     said = capsys.readouterr()
     assert "learnt from" not in said.out + said.err and "λ = 50 (given)" in said.out
     found = json.loads((street / "r.json").read_text())
     assert [row["name"].split("/")[-1][:8] for row in found["gallery"][:2]] == ["red_bare"] * 2
-    places = sorted(row["target_place"] for row in found["gallery"])
     by_own = sorted(found["gallery"], key=lambda row: row["target_distance"])
-    assert places == list(range(1, 9)) and [row["target_place"] for row in by_own] == places
+    assert [row["target_place"] for row in by_own] == list(range(1, 9))
     assert found["attributes"]["red"] > 0.5 > found["attributes"]["hat"]
 
 
-def test_a_gallery_is_searched(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    gallery, page = str(street / "gallery"), street / "page.html"
-    assert main((*command(street, "search", gallery, "red", "--html", str(page)), "--", "-hat")) == 0
+def test_a_ranking_is_explained_in_that_order(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("rank", str(learnt / "query.png"), str(learnt / "gallery"), "--topk", "3", "--rerank")
+    page = learnt / "ranking.html"
+    assert main(command(learnt, *given, "--html", str(page), "--json", str(learnt / "k.json"))) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert "by Euclidean distance, re-ranked by what is seen (λ = 50)" in first
+    assert "red_bare" in lines[0] and "red_bare" in lines[1]
+    assert "re-ranked by what is seen (λ = 50)" in page.read_text()
+    explainer = amd.Explainer.from_target("osnet_x0_25", learnt / "weights.pth", (64, 32))
+    reranker = amd.rerank.Reranker.load(learnt / "learnt.safetensors")
+    expected = amd.rerank.rank(reranker, explainer, learnt / "query.png", learnt / "gallery")
+    found = json.loads((learnt / "k.json").read_text())
+    assert found["order"] == list(expected.order) and found["distances"] == pytest.approx(
+        expected.own.tolist(), rel=1e-3
+    )
+
+
+def test_a_gallery_is_searched(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gallery, page = str(learnt / "gallery"), learnt / "page.html"
+    assert main((*command(learnt, "search", gallery, "red", "--html", str(page)), "--", "-hat")) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("the likeliest 8 of 8 photographs")
     assert all("red_bare" in line for line in lines[1:3])
     text = page.read_text()
     assert text.count("<img") == 8 and "http:" not in text and "https:" not in text
     assert text.index("red_bare") < text.index("blue_hat")
-    assert main((*command(street, "search", gallery, "hat"), "--", "-red")) == 0
+    assert main((*command(learnt, "search", gallery, "hat"), "--", "-red")) == 0
     assert all("blue_hat" in line for line in capsys.readouterr().out.splitlines()[1:3])
 
 
@@ -103,10 +130,10 @@ def test_a_gallery_is_searched(street: Path, capsys: pytest.CaptureFixture[str])
     ],
 )
 def test_bad_input_is_one_line(
-    street: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    learnt: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = tuple(str(street / word) if (street / word).exists() else word for word in words)
-    assert main(command(street, *words)) == 2
+    words = tuple(str(learnt / word) if (learnt / word).exists() else word for word in words)
+    assert main(command(learnt, *words)) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("torchreid-amd: ") and said in error
 

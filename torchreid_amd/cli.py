@@ -114,8 +114,10 @@ def _parser() -> argparse.ArgumentParser:
         help="RUN QUERY GALLERY: run folder, a photograph, then photographs or folders; with --model no RUN",
     )
     _model_options(rank)
+    rank.add_argument("--rerank", action="store_true", help="order by what is seen, too; see rerank")
     rank.add_argument("--topk", type=int, default=10, help="how many to explain (default: 10)")
     _outputs(rank)
+    _learnt_options(rank)
     rank.set_defaults(run=_rank)
 
     _gallery_options(rank)
@@ -261,9 +263,15 @@ def _gallery_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _learning_options(parser: argparse.ArgumentParser) -> None:
-    """Whom attributes are learnt from, and where what was learnt is kept."""
+    """A model, and whom attributes are learnt from."""
     _model_options(parser)
     parser.add_argument("--weights", help="the target's weights, if they have moved")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers")
+    _learnt_options(parser)
+
+
+def _learnt_options(parser: argparse.ArgumentParser) -> None:
+    """What re-ranking and search go by."""
     parser.add_argument("--metric", default="euclidean", help="distance of --model: euclidean, cosine …")
     parser.add_argument("--people", metavar="FOLDER", help="photographs of people whose attributes are known")
     parser.add_argument("--labels", metavar="TABLE", help="their attributes, by pid or by image (.csv …)")
@@ -276,7 +284,6 @@ def _learning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trained-on-them", choices=("yes", "no"), help="whether the target was; found out, if not given"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the numbers")
 
 
 def _outputs(parser: argparse.ArgumentParser, of_pairs: bool = True) -> None:
@@ -390,6 +397,10 @@ def _rank(args: argparse.Namespace) -> None:
     explainer, (query, *given) = _explainer(args, "QUERY GALLERY...", 1 if args.gallery else 2)
     from torchreid_amd.gallery.given import gallery_of
 
+    if args.rerank:
+        reranker, files = _learnt(explainer, args), _gallery(explainer, args, given)
+        _write(explainer.explain_ranking(query, files, topk=args.topk, reranker=reranker), args)
+        return
     gallery = gallery_of(
         [*given, *args.gallery], _tree(explainer, args), args.split, args.skip_broken, args.photographs
     )

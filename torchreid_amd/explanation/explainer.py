@@ -46,7 +46,9 @@ from torchreid_amd.explanation.photographs import (
 )
 from torchreid_amd.explanation.stored_gallery import rank_stored
 from torchreid_amd.gallery.of_run import readouts_of_run
+from torchreid_amd.gallery.ranked import rank
 from torchreid_amd.gallery.readouts import AttributeReadouts
+from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import look
 from torchreid_amd.gallery.store import Store
 from torchreid_amd.heads.nothing import NoHead
@@ -226,6 +228,7 @@ class Explainer:
         batch_size: int = 64,
         same: Sequence[bool | None] | None = None,
         search: str = "exact",
+        reranker: Reranker | None = None,
     ) -> Ranking:
         """Rank a gallery by the target's distance and explain the nearest.
 
@@ -239,6 +242,7 @@ class Explainer:
                 the run's data sets tell of their own photographs, and file names in the manner of
                 Market-1501 (``0002_c1s1_….jpg``) of others unless the run's are named otherwise.
             search: of stored features: ``'exact'``, or by FAISS ``'flat'`` or ``'ivfpq'``.
+            reranker: orders photographs by what is seen, too; distances stay the target's.
 
         Raises:
             InputError: as :meth:`explain`; or the gallery is empty, ``topk`` below 1, ``same``
@@ -251,6 +255,8 @@ class Explainer:
         if not isinstance(gallery, Store):
             photographs = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
         stores = [given for given in photographs if isinstance(given, Store)]
+        if stores and reranker is not None:
+            raise InputError("what is seen is not stored; to re-rank, give photographs instead of a store")
         if stores and len(stores) == len(photographs):
             return rank_stored(self, query, stores, topk, batch_size, search)
         if search != "exact":
@@ -267,6 +273,8 @@ class Explainer:
         query_image = read_image(query)
         distances = self._distances(query_image, photographs, batch_size)
         order = tuple(int(i) for i in torch.argsort(distances, stable=True))
+        if reranker is not None:
+            order = rank(reranker, self, query_image, photographs).order
         kept = order[:topk]
         pairs = ((query, photographs[i]) for i in kept)
         explained = self._explain_batches(pairs, batch_size, [(query_name, names[i]) for i in kept])
@@ -281,6 +289,7 @@ class Explainer:
             order,
             names,
             tuple(None if s is None else bool(s) for s in same),
+            strength=0.0 if reranker is None else reranker.strength,
         )
 
     def attributes(self, photographs: Sequence[ImageLike]) -> Tensor:

@@ -34,6 +34,8 @@ class RankedGallery:
         gallery_names: paths in the order given.
         same: for each gallery photograph whether it shows the query's person; None: not known.
         gallery_size: how many photographs were searched, where not all of them are listed here.
+        strength: λ of the re-ranking that ``order`` is by (:mod:`torchreid_amd.gallery.rerank`); 0 where it
+            is by distance.
     """
 
     query: Image.Image
@@ -46,6 +48,7 @@ class RankedGallery:
     gallery_names: tuple[str, ...]
     same: tuple[bool | None, ...]
     gallery_size: int = 0
+    strength: float = 0.0
 
     def __len__(self) -> int:
         return len(self.explanations)

@@ -168,14 +168,17 @@ def _regressions(features: Tensor, labels: Tensor, penalties: Sequence[float]) -
     there = labels >= 0
     bias = (labels * there).sum(0, dtype=torch.float64) / there.sum(0).clamp_min(1)
     wanted = torch.where(there, labels.double() - bias, 0.0)
-    square, cross = x.T @ x / len(x), x.T @ wanted / len(x)
+    wide = x.shape[1] > len(x)  # then the same is found among photographs, not among features
+    square = (x @ x.T if wide else x.T @ x) / len(x)
+    cross = (wanted if wide else x.T @ wanted) / len(x)
     known = (labels == 1).any(0) & (labels == 0).any(0)
     ones, apart = torch.ones_like(bias), torch.eye(len(bias), dtype=torch.float64)
     found = []
     for penalty in map(float, penalties):
         ridge = square.clone()
         ridge.diagonal().add_(penalty)
-        weight = torch.linalg.solve(ridge, cross).T
+        solved = torch.linalg.solve(ridge, cross)
+        weight = (x.T @ solved if wide else solved).T
         found.append(AttributeReadouts(centre, scale, weight, bias, ones, 0 * ones, apart, penalty, known))
     return found
 

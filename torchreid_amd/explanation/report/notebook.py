@@ -7,7 +7,7 @@ from torchreid_amd.explanation.ranking import RankedGallery
 from torchreid_amd.explanation.report.bar import bar_of
 from torchreid_amd.explanation.report.lead import lead
 from torchreid_amd.explanation.report.page import fragment, picture_uri
-from torchreid_amd.explanation.report.text import by_metric, distance_sentence, match_words, short_names
+from torchreid_amd.explanation.report.text import by_order, distance_sentence, match_words, short_names
 
 PICTURE = 256  #: pixels along the longer side of a photograph
 FEW = 10  #: photographs of a ranking that are shown
@@ -31,7 +31,7 @@ def ranking_cell(r: RankedGallery) -> str:
     return fragment(
         "cell_ranking.html",
         query=picture_uri(r.query, PICTURE),
-        by=by_metric(r.metric),
+        by=by_order(r),
         shown=len(nearest),
         gallery=r.searched,
         cards=[

@@ -29,7 +29,7 @@ from torchreid_amd.explanation.report.layout import (
 from torchreid_amd.explanation.report.overlay import thumbnail
 from torchreid_amd.explanation.report.pieces import part_name, pieces
 from torchreid_amd.explanation.report.text import (
-    by_metric,
+    by_order,
     fraction,
     fraction_text,
     match_words,
@@ -77,7 +77,7 @@ def draw_ranking(r: RankedGallery, top: int = 3) -> Figure:
     reach = max((abs(fraction(e, k)) for e in r for k in range(len(e.schema))), default=1.0) or 1.0
 
     sheet.text(MARGIN, 0.28, say("figure.ranking"), 15, weight="bold")
-    nearest = say("ranking.nearest", shown=len(r), gallery=r.searched, by=by_metric(r.metric))
+    nearest = say("ranking.nearest", shown=len(r), gallery=r.searched, by=by_order(r))
     exact = any(e.remainder is not None for e in r)
     kind = "account" if accounted else "exact" if exact else "shares"
     lines = wrap(f"{nearest} {say(f'figure.bars_{kind}')}", 10, sheet.width - 2 * MARGIN)

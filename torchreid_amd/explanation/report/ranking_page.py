@@ -16,7 +16,7 @@ from torchreid_amd.explanation.report.overlay import Scale, shared_scale
 from torchreid_amd.explanation.report.page import picture_uri, render
 from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name, pieces
 from torchreid_amd.explanation.report.text import (
-    by_metric,
+    by_order,
     made_by_words,
     match_words,
     number,
@@ -54,7 +54,7 @@ def ranking_page(r: RankedGallery, top: int = 3) -> str:
         ),
         cards=cards,
         gallery=r.searched,
-        by=by_metric(r.metric),
+        by=by_order(r),
         lead=_lead(r),
         key=_key(r),
         query={

@@ -56,6 +56,12 @@ def by_metric(metric: str) -> str:
     return say(f"metric.{metric}.by")
 
 
+def by_order(r: RankedGallery) -> str:
+    """By what a gallery is ordered: the metric, and λ where it is re-ranked."""
+    by = by_metric(r.metric)
+    return say("ranking.reranked", by=by, strength=f"{r.strength:g}") if r.strength else by
+
+
 def distance_sentence(e: ExplainedPair) -> str:
     """The distance, its metric, and torchreid's number where it differs."""
     words = get_distance(e.metric).words
@@ -219,7 +225,7 @@ def match_words(same: bool | None) -> str:
 def ranking_summary(r: RankedGallery, top: int = 3) -> str:
     """One line a photograph: rank, distance, file, whether it is the person, what differs most."""
     query = short_names((r.query_name, ""))[0]
-    by = by_metric(r.metric)
+    by = by_order(r)
     lines = [say("summary.ranking", query=query, shown=len(r), gallery=r.searched, by=by)]
     for rank, (e, same) in enumerate(zip(r, r.matches, strict=True), 1):
         known = f" [{match_words(same)}]" if same is not None else ""
