@@ -145,7 +145,6 @@ def _parser() -> argparse.ArgumentParser:
     _learning_options(search)
     search.add_argument("--topk", type=int, default=10, help="how many to print (default: 10)")
     search.add_argument("--html", metavar="FILE", help="write a self-contained page")
-    _language(search)
     _gallery_options(search)
     _language(search)
     search.set_defaults(run=_search, no_account=False)
