@@ -52,6 +52,8 @@ LAZY = {
     ("auditing/audit.py", "torchreid_amd.auditing.report.figure"): _DRAWING,
     ("auditing/audit.py", "torchreid_amd.explanation.report.layout"): _DRAWING,
     ("datasets/synthetic/rendering.py", "fcntl"): "there is none on Windows",
+    ("interpreter/export.py", "onnxruntime"): "an extra: needed where somebody asks for it, and nowhere else",
+    ("interpreter/export.py", "onnxscript"): "an extra: needed where somebody asks for it, and nowhere else",
     ("gallery/approximate.py", "faiss"): "an extra: needed where somebody asks for it, and nowhere else",
     ("gallery/writer.py", "fcntl"): "there is none on Windows",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +64,26 @@ def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch)
     on = {"components": False, "maps": True, "skip_broken": True, "verify": True}
     assert given[1] == {"root": "r", "splits": ["query", "train"]} | on
     assert plain[1] == {"root": "", "splits": ["gallery"]} | {key: not value for key, value in on.items()}
+
+
+def test_export_takes_a_run_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded: list[Any] = []
+
+    def load(*args: Any) -> SimpleNamespace:
+        loaded.append(args)
+        return SimpleNamespace(interpreter="i", size=(8, 4), norm_mean=(0, 1, 2), norm_std=(3, 4, 5))
+
+    monkeypatch.setattr("torchreid_amd.interpreter.run_folder.load_run", load)
+    given: list[Any] = []
+    where = "torchreid_amd.interpreter.export.export"
+    monkeypatch.setattr(where, lambda *args: given.append(args) or 3e-7)
+    assert cli.main(["export", "a-run", "x.onnx", "--weights", "w.pth"]) == 0
+    assert loaded == [("a-run", "w.pth")] and given[0][1] == "x.onnx"
+    made = given[0][0]
+    assert (made.interpreter, made.size, made.norm_mean, made.norm_std) == ("i", (8, 4), (0, 1, 2), (3, 4, 5))
+    assert "Written: x.onnx (largest difference from PyTorch: 3.0e-07" in capsys.readouterr().out
 
 
 def test_synth_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

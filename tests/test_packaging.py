@@ -26,7 +26,7 @@ DISTRIBUTIONS = {
     "fontTools": "fonttools",
     "yaml": "pyyaml",
 }
-EXTRAS = ("faiss",)  #: what is imported where somebody asks for it
+EXTRAS = ("faiss", "onnx")  #: what is imported where somebody asks for it
 
 
 def settings() -> configparser.ConfigParser:

@@ -186,6 +186,12 @@ def _parser() -> argparse.ArgumentParser:
     _language(maps)
     maps.set_defaults(run=_maps)
 
+    export = commands.add_parser("export", help="write an interpreter as ONNX, checked against PyTorch")
+    export.add_argument("folder", metavar="RUN", help="run folder")
+    export.add_argument("file", metavar="FILE", help="the file to write (.onnx)")
+    export.add_argument("--weights", help="the target's weights, if they have moved")
+    export.set_defaults(run=_export)
+
     synth = commands.add_parser("synth", help="render the procedural pedestrians")
     synth.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
     synth.add_argument("--domain", default="day", help="day (synthetic_attr) or night (synthetic_attr_night)")
@@ -565,6 +571,16 @@ def _audit(args: argparse.Namespace) -> None:
     root = args.root or ("reid-data" if args.model else "")
     found = audit(first, args.targets, root=root, pairs=args.pairs, seed=args.seed, compare_with=second)
     _write(found, args)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from torchreid_amd.interpreter.decomposer import Decomposer
+    from torchreid_amd.interpreter.export import export
+    from torchreid_amd.interpreter.run_folder import load_run
+
+    run = load_run(args.folder, args.weights)
+    error = export(Decomposer(run.interpreter, run.size, run.norm_mean, run.norm_std), args.file)
+    print(f"Written: {args.file} (largest difference from PyTorch: {error:.1e} of the largest number)")
 
 
 def _synth(args: argparse.Namespace) -> None:
