@@ -162,6 +162,19 @@ def accounts(device: str, model: str, pairs: int, height: int, width: int) -> Si
     return ours, without
 
 
+def page(device: str, photographs: int, model: str, height: int, width: int) -> Sides:
+    """An explanation, or a ranking where there are several photographs, from loaded model to page."""
+    explainer = amd.Explainer(amd.create_interpreter(model, "additive"), (height, width), device=device)
+    query, *gallery = people_with_bags(1 + photographs)
+
+    def write() -> Tensor:
+        alone = len(gallery) == 1
+        made = explainer.explain(query, gallery[0]) if alone else explainer.explain_ranking(query, gallery)
+        return torch.tensor([len(made.to_html())])
+
+    return write, None
+
+
 def rendering(device: str, images: int, height: int, width: int) -> Sides:
     """Synthetic pedestrians with their regions, rendered by one process into a folder."""
 
@@ -242,5 +255,8 @@ def cases() -> dict[str, Case]:
     for model, count, shape in (("osnet_x0_25", 1, half), ("osnet_x0_25", 10, half), ("resnet50", 1, full)):
         name = f"account-{model}" if count == 1 else f"accounts-{model}"
         found[name] = Case(accounts, {"pairs": count, "model": model, **shape}, {"pairs": 1, **small})
+    for name, photographs in (("page-pair", 1), ("page-ranking", 10)):
+        size = {"photographs": photographs, "model": "osnet_x0_25", **full}
+        found[name] = Case(page, size, {"photographs": photographs, **small})
     found["rendering"] = Case(rendering, {"images": 40, "height": 128, "width": 64}, {"images": 8})
     return found

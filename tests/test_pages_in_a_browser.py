@@ -197,11 +197,14 @@ def test_why_one_is_above_another(visit: Open, account: bool) -> None:
 def test_what_a_script_says_is_of_the_language_too(visit: Open, make: Callable[[], Any]) -> None:
     set_language("de")
     try:
-        page = visit(make(), permissions=["clipboard-read", "clipboard-write"])
+        page = visit(make(), "narrow", permissions=["clipboard-read", "clipboard-write"])
     finally:
         set_language("en")
     page.hover("button[data-layers] >> nth=0")
     assert page.evaluate("document.querySelector('.layer:not([hidden])').alt").startswith("wo das ist: ")
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS["narrow"][0]
+    box = page.locator("#shown").bounding_box()
+    assert box["x"] + page.locator("#shown").evaluate("e => e.scrollWidth") <= WIDTHS["narrow"][0] - 16
     page.click(".numbers summary")
     page.click("#copy")
     page.wait_for_function("document.getElementById('copied').textContent === 'kopiert'")

@@ -61,7 +61,9 @@ def test_a_pair_is_a_row_with_maps_of_what_adds_most() -> None:
     assert scale.get_xlim() == pytest.approx((min(v.min() for v in values), max(v.max() for v in values)))
     shown = [t.get_text() for t in figure.texts]
     for k in e.order()[:4]:
-        words = {1: "≠ ", 0: "= ", -1: ""}[int(e.exclusive[k])] + e.schema.say(e.attributes[k])
+        kind = int(e.exclusive[k])
+        yes = kind != 0 or e.labels[0][k] == 1
+        words = {1: "≠ ", 0: "= ", -1: ""}[kind] + e.schema.say(e.attributes[k], yes)
         assert any(t.replace("\n", " ") == words for t in shown), (words, shown)
     bars = [a.get_window_extent().width for a in _axes(figure, "part")]
     sizes_of_parts = [abs(fraction(e, k)) for k in e.order()[:4]]
@@ -174,8 +176,22 @@ def lab(colour: str, seen: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+CSS = (Path(amd.__file__).parent / "explanation/report/templates/page.css").read_text(encoding="utf-8")
+LIGHT, DARK = (
+    dict(re.findall(r"\.(p\d) { --piece: (#\w+); }", part)) for part in re.split("@media screen", CSS)
+)
+
+
+def test_pages_have_the_colours_of_figures() -> None:
+    assert list(LIGHT.values()) == list(PART_COLOURS.values())[:4] and DARK.keys() == LIGHT.keys()
+
+
 @pytest.mark.parametrize("kind", list(BLINDNESS))
-@pytest.mark.parametrize("colours", [PART_COLOURS, COLOURS, FRAMES], ids=["parts", "attributes", "frames"])
+@pytest.mark.parametrize(
+    "colours",
+    [PART_COLOURS, COLOURS, FRAMES, DARK],
+    ids=["parts", "attributes", "frames", "parts in the dark"],
+)
 def test_colours_are_told_apart_by_everybody(colours: dict[Any, str], kind: str) -> None:
     seen = [lab(colour, BLINDNESS[kind]) for colour in colours.values()]
     nearest = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2))

@@ -109,7 +109,8 @@ def _photographs(sheet: Sheet, e: ExplainedPair, thumbs: Sequence[Image.Image], 
 
 def _heading(sheet: Sheet, e: ExplainedPair, k: int, left: float, y: float, width: float) -> None:
     kind = int(e.exclusive[k])
-    lines = wrap(SIGNS[kind] + e.schema.say(e.attributes[k]), SIZE, width)
+    yes = kind != 0 or e.labels is None or bool(e.labels[0][k])  # what they have in common may be a "no"
+    lines = wrap(SIGNS[kind] + e.schema.say(e.attributes[k], yes), SIZE, width)
     colour = COLOURS[kind] if kind >= 0 else INK
     middle, bottom = left + width / 2, y + WORDS - 0.03
     sheet.text(

@@ -41,7 +41,7 @@ from torchreid_amd.explanation.report.text import (
 
 MARGIN, HEADER, FOOTER = 0.35, 1.0, 0.45  # inches
 PANEL, LINE = 2.1, 0.36
-STACK, WRAPPED = 0.26, 0.36  #: a bar of the parts with the room below it, and a row of up to two lines
+STACK, WRAPPED = 0.26, 0.42  #: a bar of the parts with the room below it, and a row of up to three lines
 PER_ROW = 10
 PIXELS = 400
 MARKS = {True: "✓ ", False: "✗ ", None: ""}
@@ -136,7 +136,7 @@ def _account(
         y = top + STACK + n * WRAPPED
         sheet.text(left, y, "■", 7.5, color=PART_COLOURS[p.part])
         words = part_name(REST) if p.part == REST and not p.named else p.words
-        lines = wrap(words, 7.5, column - 0.15 - 0.4)
+        lines = wrap(words, 7.5, column - 0.15 - 0.4, lines=3)
         sheet.text(left + 0.15, y, "\n".join(lines), 7.5, linespacing=1.1)
         sheet.text(left + column, y, percent(p.value / e.distance), 7.5, ha="right", color=FAINT)
 
