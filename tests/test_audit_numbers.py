@@ -15,7 +15,7 @@ from torchreid_amd.attributes.parts import HEAD, PARTS, REST, UPPER
 from torchreid_amd.auditing.attributes import AS_MUCH, LESS, MORE, attribute_findings
 from torchreid_amd.auditing.audited_set import AuditedSet
 from torchreid_amd.auditing.compared import compare
-from torchreid_amd.auditing.estimate import difference_of, mean_of
+from torchreid_amd.auditing.estimate import Estimate, difference_of, mean_of
 from torchreid_amd.auditing.examples import choose
 from torchreid_amd.auditing.mean_accounts import (
     by_cameras,
@@ -202,6 +202,16 @@ def test_intervals_are_over_persons() -> None:
     assert apart.interval == pytest.approx(np.quantile(differences, [0.025, 0.975]))
     assert mean_of(values, persons, kept & False).value is None
     assert mean_of(values, torch.zeros(90, dtype=torch.long)).interval is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "clear", "beside_one"),
+    [((0.1, 2), 1, 0), ((-2, -0.1), -1, -1), ((-1, 3), 0, 0), ((2, 3), 1, 1)],
+)
+def test_what_is_clear(interval: tuple[float, float], clear: int, beside_one: int) -> None:
+    one = Estimate(sum(interval) / 2, interval, 5)
+    assert (one.clear, one.beside(1.0)) == (clear, beside_one)
+    assert (Estimate(0.5, None, 1).clear, Estimate(0.5, None, 1).beside(0.0)) == (0, 0)
 
 
 @pytest.fixture(scope="module")
