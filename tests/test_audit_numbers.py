@@ -28,6 +28,7 @@ from torchreid_amd.auditing.mean_accounts import (
 from torchreid_amd.auditing.measured import Measured
 from torchreid_amd.auditing.pairs import DIFFERENT, FALSE, KINDS, MISSED, SAME, Pair, draw, search
 from torchreid_amd.auditing.regression import PERMUTATIONS, persons_apart, regress
+from torchreid_amd.auditing.report.words import with_interval
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.statistics import drawn_identities, spearman
 
@@ -212,6 +213,18 @@ def test_what_is_clear(interval: tuple[float, float], clear: int, beside_one: in
     one = Estimate(sum(interval) / 2, interval, 5)
     assert (one.clear, one.beside(1.0)) == (clear, beside_one)
     assert (Estimate(0.5, None, 1).clear, Estimate(0.5, None, 1).beside(0.0)) == (0, 0)
+
+
+def test_values_have_the_digits_of_their_intervals() -> None:
+    said = [
+        with_interval(Estimate(v, i, 9))
+        for v, i in ((0.7449, (0.7, 0.8)), (0.945, (0.942, 0.948)), (0, (-0.001, 0.02)))
+    ]
+    assert [text.replace("\u00a0", " ") for text in said] == [
+        "74 % [70, 80]",
+        "94.5 % [94.2, 94.8]",
+        "0 % [−0.1, 2.0]",
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchreid_amd.auditing.attributes import LESS, MORE, AttributeFinding
+from torchreid_amd.auditing.attributes import LEAST_PAIRS, LESS, MORE, AttributeFinding
 from torchreid_amd.auditing.estimate import Estimate
 from torchreid_amd.auditing.findings import Findings
 from torchreid_amd.auditing.record import AuditRecord
 from torchreid_amd.auditing.report.mean_rows import change, value_row
-from torchreid_amd.auditing.report.summary import others, size, times_text, verdict_text
-from torchreid_amd.auditing.report.words import points, whole
+from torchreid_amd.auditing.report.summary import gain_text, others, size, times_text, verdict_text
+from torchreid_amd.auditing.report.words import whole
 from torchreid_amd.core.language import say
 from torchreid_amd.explanation.report.pieces import PART_LOOKS, part_name
 
@@ -61,8 +61,8 @@ def _row(
         "times": times_text(f),
         "verdict": verdict_text(f),
         "mark": _MARK.get(f.verdict, ""),
-        "gain": points(f.part_gain),
-        "gain_clear": bool(f.part_gain.clear),
+        "gain": gain_text(f),
+        "gain_clear": bool(f.part_gain.clear) or f.pairs < LEAST_PAIRS,
         "others": others(found, f),
         "moved": change(moved),
     }

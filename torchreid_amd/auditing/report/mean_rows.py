@@ -18,6 +18,7 @@ from torchreid_amd.auditing.report.words import (
     kind_name,
     model_names,
     points,
+    share_text,
     time_name,
     whole,
 )
@@ -38,7 +39,7 @@ def value_row(one: Estimate, longest: float = 1.0) -> dict[str, Any]:
     low, high = one.interval or (one.value or 0.0, one.value or 0.0)
     left, right = (min(1.0, max(0.0, end / longest)) for end in (low, high))
     return {
-        "share": whole(one.value),
+        "share": share_text(one),
         "interval": between(one),
         "width": min(1.0, max(0.0, (one.value or 0.0) / longest)),
         "low": left,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torchreid_amd.auditing.attributes import AttributeFinding
+from torchreid_amd.auditing.attributes import LEAST_PAIRS, AttributeFinding
 from torchreid_amd.auditing.compared import Compared
 from torchreid_amd.auditing.findings import Findings
 from torchreid_amd.auditing.pairs import DIFFERENT
@@ -70,14 +70,19 @@ def attributes_table(found: Findings) -> str:
     rows = [[say(f"audit.head.{column}") if column else say("audit.pairs_head") for column in columns]]
     for f in sorted(found.attributes, key=size):
         row = [f.words, whole(f.tells_apart), str(f.pairs)]
-        row += [*_looked_at(f)] if by_account else [points(f.part_gain)]
+        row += [*_looked_at(f)] if by_account else [gain_text(f)]
         rows.append([*row, *others(found, f)])
     return table(rows)
 
 
 def size(f: AttributeFinding) -> float:
     """By which attributes are ordered, the largest first."""
-    return -(f.effect.value or 0.0) if f.effect else -(f.part_gain.value or 0.0)
+    return -(f.effect.value or 0.0) if f.effect else -(f.part_gain.value or 0.0) * (f.pairs >= LEAST_PAIRS)
+
+
+def gain_text(f: AttributeFinding) -> str:
+    """By how many points the share of its part is larger, where enough pairs differ."""
+    return points(f.part_gain) if f.pairs >= LEAST_PAIRS else say("audit.verdict.few")
 
 
 def times_text(f: AttributeFinding) -> str:

@@ -21,25 +21,38 @@ def whole(share: float | None) -> str:
     """A share in percent: 74 %, 5.1 %."""
     if share is None:
         return "–"
-    value = 100 * share
-    text = f"{value:.{0 if abs(value) >= 9.95 else 1}f}"
-    return say("number.percent", number=local_number(text if float(text) else "0"))
+    return say("number.percent", number=_fixed(100 * share, 0 if abs(share) >= 0.0995 else 1))
 
 
 def between(one: Estimate, scale: float = 100.0) -> str:
     """Its interval in percent or another unit: [67, 80]; empty where there is none."""
     if one.interval is None:
         return ""
-    low, high = (scale * end for end in one.interval)
-    digits = 0 if min(abs(low), abs(high)) >= 9.95 and high - low >= 1.5 else 1 if high - low >= 0.15 else 2
-    ends = (f"{end:.{digits}f}" for end in (low, high))
-    said = [local_number(end if float(end) else "0") for end in ends]
-    return say("audit.interval", low=said[0], high=said[1])
+    low, high = (_fixed(scale * end, _digits(one.interval, scale)) for end in one.interval)
+    return say("audit.interval", low=low, high=high)
+
+
+def _digits(interval: tuple[float, float], scale: float) -> int:
+    """Behind the point: one where numbers are small or the interval is narrow, else none."""
+    low, high = (scale * end for end in interval)
+    return 0 if min(abs(low), abs(high)) >= 9.95 and high - low >= 1.5 else 1
+
+
+def _fixed(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return local_number(text if float(text) else "0")
+
+
+def share_text(one: Estimate) -> str:
+    """A share in percent with as many digits as its interval has."""
+    if one.value is None or one.interval is None:
+        return whole(one.value)
+    return say("number.percent", number=_fixed(100 * one.value, _digits(one.interval, 100.0)))
 
 
 def with_interval(one: Estimate) -> str:
     """74 % [67, 80]."""
-    return f"{whole(one.value)} {between(one)}".strip()
+    return f"{share_text(one)} {between(one)}".strip()
 
 
 def points(one: Estimate) -> str:
