@@ -19,6 +19,7 @@ from tiny_market import write_tiny_market
 
 from torchreid_amd.cli import main
 from torchreid_amd.core import host
+from torchreid_amd.core.language import set_language
 
 SMALL = (
     *("model.name", "osnet_x0_25", "model.pretrained", "False", "data.height", "64", "data.width", "32"),
@@ -135,6 +136,25 @@ def test_a_photograph_from_elsewhere_has_no_labels(trained: Path, root: Path, tm
     a, b = (shutil.copy(p, tmp_path / p.name) for p in query(root)[:2])
     assert main([str(x) for x in ["explain", trained, a, b, "--json", tmp_path / "p.json"]]) == 0
     assert json.loads((tmp_path / "p.json").read_text())["labels"] is None
+
+
+def test_maps_of_the_runs_own_photographs(
+    trained: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people, sheet = root / "market1501" / "Market-1501-v15.09.15", tmp_path / "maps.svg"
+    assert (
+        main(["maps", str(trained), str(people / "query"), "--figure", str(sheet), "--language", "de"]) == 0
+    )
+    assert f"Written: {sheet}" in capsys.readouterr().out
+    words = sheet.read_text(encoding="utf-8")
+    assert "Wo der Interpreter jedes Merkmal sucht" in words and ">Hut<" in words
+    noise = tmp_path / "strangers"
+    noise.mkdir()
+    Image.new("RGB", (32, 64)).save(noise / "somebody.png")
+    assert main(["maps", str(trained), str(noise), "--figure", str(tmp_path / "no.png")]) == 2
+    assert "nothing is known of the persons on 1 photograph" in capsys.readouterr().err
+    assert not (tmp_path / "no.png").exists()
+    set_language("en")
 
 
 def test_rank_a_folder(trained: Path, root: Path, tmp_path: Path) -> None:
