@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.numpy import load
 
-from torchreid_amd.account.part_network import GRID, WEIGHTS, PartNetwork, odds_of_parts, trained
+from torchreid_amd.account import part_network
+from torchreid_amd.account.part_network import GRID, SIZES, WEIGHTS, PartNetwork, odds_of_parts, trained
 from torchreid_amd.account.segmentation import divide
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.datasets.synthetic.body.parts import OF_PERSON, Part
@@ -84,6 +85,31 @@ def test_the_same_photograph_has_the_same_parts_at_any_size() -> None:
     large = divide(cv2.resize(photograph, (128, 256), interpolation=cv2.INTER_LINEAR))
     assert large.shape == (256, 128)
     assert (large[1::2, 1::2] == found).mean() > 0.97
+
+
+def test_a_mirrored_photograph_has_mirrored_parts() -> None:
+    photograph = strangers("day", 1)[0].pixels
+    there, back = odds_of_parts(photograph), odds_of_parts(np.ascontiguousarray(photograph[:, ::-1]))
+    np.testing.assert_allclose(there, back[:, ::-1], atol=0.02)
+    assert np.abs(there - there[:, ::-1]).max() > 1
+
+
+def test_every_view_is_laid_back_on_the_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that answers with the red of each pixel: what is averaged lies where the red is."""
+
+    class Red(torch.nn.Module):
+        def forward(self, photographs: torch.Tensor) -> torch.Tensor:
+            assert len(photographs) == 2 * len(SIZES)
+            return photographs[:, :1].repeat(1, len(PARTS), 1, 1) * torch.arange(5.0).view(1, -1, 1, 1) / 255
+
+    monkeypatch.setattr(part_network, "trained", Red)
+    picture = np.zeros((*GRID, 3), np.uint8)
+    picture[20:40, 5:20, 0] = 255  # off the middle, so that a view scaled or turned the wrong way misses it
+    found = odds_of_parts(picture)
+    here = picture[..., 0] > 0
+    assert (found[..., 4] - found[..., 0])[here].min() > 1.9  # of 4, at an edge between two pixels less
+    edge = cv2.dilate(here.astype(np.uint8), np.ones((5, 5))).astype(bool)
+    np.testing.assert_allclose((found[..., 4] - found[..., 0])[~edge], 0, atol=1e-5)
 
 
 def test_brightness_and_contrast_do_not_matter() -> None:

@@ -110,5 +110,6 @@ def odds_of_parts(pixels: Pixels) -> NDArray[np.float32]:
 def _scaled(image: NDArray[Any], size: float, way: int, border: int) -> NDArray[Any]:
     """An image (h, w, …) of the grid scaled about its middle; with WARP_INVERSE_MAP scaled back."""
     height, width = GRID
-    move = np.array([[size, 0, (1 - size) * width / 2], [0, size, (1 - size) * height / 2]], np.float32)
+    x, y = (1 - size) * (width - 1) / 2, (1 - size) * (height - 1) / 2
+    move = np.array([[size, 0, x], [0, size, y]], np.float32)
     return np.asarray(cv2.warpAffine(image, move, (width, height), flags=way, borderMode=border))
