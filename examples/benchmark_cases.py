@@ -20,6 +20,8 @@ from torchreid_amd.datasets.synthetic.people.person import people
 from torchreid_amd.datasets.synthetic.photograph import take
 from torchreid_amd.datasets.synthetic.records import records
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
+from torchreid_amd.gallery.search import nearest
+from torchreid_amd.gallery.store import MEMORY
 from torchreid_amd.interpreter.distances import get_distance
 
 
@@ -175,6 +177,24 @@ def page(device: str, photographs: int, model: str, height: int, width: int) -> 
     return write, None
 
 
+def stored(device: str, gallery: int, queries: int, dimension: int, topk: int) -> Sides:
+    """The nearest of stored features: a block at a time; from all distances at once."""
+    random = np.random.default_rng(0)
+    features = random.standard_normal((gallery, dimension), np.float32)
+    asked = torch.from_numpy(random.standard_normal((queries, dimension), np.float32))
+    step = max(1, MEMORY // (4 * dimension))
+    distance = get_distance("euclidean")
+
+    def blocks() -> Tensor:
+        parts = ((start, features[start : start + step]) for start in range(0, gallery, step))
+        return torch.from_numpy(nearest(asked, parts, topk, distance).distances)
+
+    def whole() -> Tensor:
+        return torch.cdist(asked, torch.from_numpy(features)).topk(topk, largest=False).values
+
+    return blocks, whole
+
+
 def rendering(device: str, images: int, height: int, width: int) -> Sides:
     """Synthetic pedestrians with their regions, rendered by one process into a folder."""
 
@@ -258,5 +278,8 @@ def cases() -> dict[str, Case]:
     for name, photographs in (("page-pair", 1), ("page-ranking", 10)):
         size = {"photographs": photographs, "model": "osnet_x0_25", **full}
         found[name] = Case(page, size, {"photographs": photographs, **small})
+    for queries in (1, 100):
+        size = {"gallery": 20_000, "queries": queries, "dimension": 512, "topk": 10}
+        found[f"stored-{queries}"] = Case(stored, size, {"gallery": 2000})
     found["rendering"] = Case(rendering, {"images": 40, "height": 128, "width": 64}, {"images": 8})
     return found

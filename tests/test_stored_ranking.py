@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -18,6 +19,8 @@ from torchreid_amd.cli import main
 from torchreid_amd.config import get_default_config, to_dict
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.evaluation.data.labelled_images import LabelledImages
+from torchreid_amd.evaluation.data.stored_images import stored_images
 
 
 @pytest.fixture
@@ -171,13 +174,24 @@ def test_extract_rank_and_evaluate(run: Path, root: Path, tmp_path: Path, said: 
         kept = {k: v for k, v in before[side].items() if v is not None}
         assert {k: after[side][k] for k in kept} == pytest.approx(kept, rel=1e-3, abs=0.01)  # percent
 
-    part = tmp_path / "part.h5"
-    said("extract", run, "--data", "market1501_attr", "--store", part)
-    assert "query --split" not in (line := said("evaluate", run, "--store", part))
-    assert "and 3 more cannot be found among the stored features; extract every split" in line
-    alone = tmp_path / "alone.h5"
-    said("extract", run, "--data", "market1501_attr", "--store", alone, "--no-components")
-    assert "was made without components" in said("evaluate", run, "--store", alone)
+
+def test_scores_need_every_photograph_and_components(photographs: list[Path], tmp_path: Path) -> None:
+    explainer, count = coloured_explainer(), len(photographs)
+    numbers = np.arange(count)
+    side = LabelledImages(tuple(map(str, photographs)), numbers, numbers, np.ones((count, 3), np.int8))
+    part = amd.extract(explainer, photographs[:5], tmp_path / "part.h5")
+    with pytest.raises(InputError, match="5.*png' and 2 more cannot be found among the stored features"):
+        stored_images([part], side)
+    rest = amd.extract(explainer, photographs[5:], tmp_path / "rest.h5")
+    plain, unit = (stored_images([part, rest], side, normalize) for normalize in (False, True))
+    whole = explainer.decomposer.decompose(explainer.decomposer.read(photographs))
+    assert torch.allclose(plain.embedding, whole.embedding, rtol=1e-5)
+    assert torch.allclose(plain.components.float(), whole.components, rtol=1e-3)
+    assert torch.allclose(unit.components.float(), whole.normalized().components, rtol=2e-3, atol=1e-4)
+    assert unit.embedding.norm(dim=1) == pytest.approx([1.0] * count, rel=1e-5)
+    alone = amd.extract(explainer, photographs, tmp_path / "alone.h5", components=False)
+    with pytest.raises(InputError, match="was made without components"):
+        alone.check(alone.mark, whole=True)
 
 
 def test_what_is_given_wrong(run: Path, root: Path, tmp_path: Path, said: Callable[..., str]) -> None:
