@@ -66,6 +66,34 @@ def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch)
     assert plain[1] == {"root": "", "splits": ["gallery"]} | {key: not value for key, value in on.items()}
 
 
+def test_rank_takes_a_gallery_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    ranked: list[Any] = []
+    model = SimpleNamespace(config={}, explain_ranking=lambda *args, **kwargs: ranked.append((args, kwargs)))
+    monkeypatch.setattr(cli, "_explainer", lambda args, *_: (model, args.paths[1:]))
+    monkeypatch.setattr(cli, "_write", lambda *_: None)
+    monkeypatch.setattr("torchreid_amd.gallery.given.gallery_of", lambda *args: asked.append(args) or ["g"])
+    command = (
+        "rank",
+        "a-run",
+        "q.jpg",
+        "p.jpg",
+        "--gallery",
+        "a.h5",
+        "--gallery",
+        "b.h5",
+        "--search",
+        "ivfpq",
+    )
+    more = ("--root", "r", "--split", "query", "--photographs", "moved", "--skip-broken", "--topk", "3")
+    assert cli.main((*command, *more)) == 0 and cli.main(command[:4]) == 0
+    (given, cfg, *rest), (plain, _, *defaults) = asked
+    assert given == ["p.jpg", "a.h5", "b.h5"] and cfg.data.root == "r" and rest == [["query"], True, "moved"]
+    assert plain == ["p.jpg"] and defaults == [["gallery"], False, ""]
+    assert ranked[0] == (("q.jpg", ["g"]), {"topk": 3, "search": "ivfpq"})
+    assert ranked[1] == (("q.jpg", ["g"]), {"topk": 10, "search": "exact"})
+
+
 def test_export_takes_a_run_and_a_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

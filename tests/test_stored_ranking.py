@@ -53,17 +53,19 @@ def test_photographs_that_are_missing_or_others(photographs: list[Path]) -> None
     explainer = coloured_explainer()
     store = stored(photographs[0].parent)
     whole = explainer.explain_ranking(photographs[0], photographs, topk=8)
-    missing, other = (whole.order[n] for n in (1, 2))
+    missing, other, broken = (whole.order[n] for n in (1, 2, 4))
     photographs[missing].unlink()
+    photographs[broken].write_bytes(b"nothing to see")
     Image.new("RGB", (20, 40), "red").save(photographs[other])
-    found = explainer.explain_ranking(photographs[0], store, topk=4)
+    found = explainer.explain_ranking(photographs[0], store, topk=5)
     assert [e.not_explained for e in found] == [
         "",
         "the photograph is not there",
         "another photograph is there now",
         "",
+        "another photograph is there now",
     ]
-    assert found.distances == pytest.approx([whole.distances[n] for n in whole.order[:4]], rel=1e-5, abs=1e-6)
+    assert found.distances == pytest.approx([whole.distances[n] for n in whole.order[:5]], rel=1e-5, abs=1e-6)
     assert [e.distance for e in found] == pytest.approx(found.distances, rel=1e-5, abs=1e-6)
     assert not found[1].shares.size and found[1].residual == found[1].distance and found[3].shares.size
     lines = found.summary().splitlines()

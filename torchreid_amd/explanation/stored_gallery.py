@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -91,7 +92,7 @@ def rank_stored(
         if e is not None and abs(e.distance - distance) <= max(reach, OTHER * distance):
             explanations.append(replace(e, names=(name, file)))
         else:
-            why = MISSING if e is None else CHANGED
+            why = CHANGED if os.path.exists(file) else MISSING
             explanations.append(_distance_alone(explainer, image, (name, file), distance, why))
     return Ranking(
         image,
