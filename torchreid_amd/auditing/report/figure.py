@@ -59,7 +59,7 @@ def _bars(sheet: Sheet, a: AuditRecord, bars: list[tuple[str, int]], top: float)
                 edgecolor="white",
                 linewidth=0.8,
             )
-            if share > 0.06:
+            if share > 0.075:
                 colour = INK if part == REST else "white"
                 axes.text(
                     start + share / 2, row, whole(one.value), ha="center", va="center", size=7.5, color=colour
