@@ -22,12 +22,15 @@ from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
 from torchreid_amd.evaluation.data.testbed import Testbed
 from torchreid_amd.evaluation.questions import Settings
 from torchreid_amd.evaluation.reweighting import fit_reweighting
+from torchreid_amd.explanation.explainer import Explainer
+from torchreid_amd.gallery.rerank import Reranker
+from torchreid_amd.gallery.seen import look
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import Run, load_run
 
 DATA = "market1501_attr"
 REST = [word for part in ("place", "effect", "removal", "sanity") for word in ("--skip", part)]
-NEITHER = ("--skip", "probe", "--skip", "reweight")
+NEITHER = tuple(w for part in ("probe", "reweight", "rerank", "attributes") for w in ("--skip", part))
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +148,49 @@ def embedded(trained: Path, path: str) -> Tensor:
     with torch.no_grad():
         embedding: Tensor = run.interpreter.target(image)[0]
     return embedding
+
+
+def test_what_is_seen_is_scored_beside_the_other_distances(trained: Path, root: Path) -> None:
+    """Rows of one table, and what was learnt is kept in the run."""
+    kept = trained / "reranker.safetensors"
+    kept.unlink(missing_ok=True)
+    found = scores_of(trained, root)
+    rows = found["rerank"]["rows"]
+    assert set(rows) == {
+        *("target", "attributes", "reranked", "k_reciprocal", "reranked_k_reciprocal"),
+        *("decomposed", "reweighted", "chosen_on_test"),
+    }
+    for name in ("target", "decomposed"):
+        row = found["target" if name == "target" else "interpreter"]
+        assert {k: rows[name]["values"][k] for k in ("rank-1", "mAP", "mINP")} == pytest.approx(
+            {k: row[k] for k in ("rank-1", "mAP", "mINP")}
+        )
+        gain = rows[name]["gain"]["values"]["mAP"]
+        assert gain == pytest.approx(row["mAP"] - found["target"]["mAP"], abs=1e-6)
+    assert rows["reweighted"]["values"] == found["reweight"]["rows"]["reweighted"]["values"]
+    assert rows["chosen_on_test"]["gain"]["values"]["mAP"] >= 0  # the best of several, the target among them
+    reranker = Reranker.load(kept)
+    assert reranker.strength == found["rerank"]["strength"] and reranker.metric == "euclidean"
+    assert [point["strength"] for point in found["rerank"]["curve"]][0] == 0
+    recognised = found["attributes"]
+    assert {"upred", "upblue", "upgreen", "upwhite", "hat"} >= set(recognised["attributes"]) != set()
+    assert set(recognised["rows"]) == {"readouts", "probe"} and recognised["photographs"] == 10
+    explainer = Explainer.from_pretrained(trained)
+    path = str(sorted(root.rglob("query/*.jpg"))[0])
+    assert torch.equal(
+        explainer.attributes([path]), reranker.probabilities(look(explainer.decomposer, [path]))
+    )
+    kept.unlink()
+    again = Explainer.from_pretrained(trained)  # learns it of the run's own people
+    assert again.attributes([path])[0].tolist() == pytest.approx(
+        explainer.attributes([path])[0].tolist(), abs=1e-5
+    )
+
+
+def test_photographs_of_unit_length_are_reranked_so(trained: Path, root: Path) -> None:
+    """Then the run keeps nothing: elsewhere its photographs are compared as they are."""
+    kept = trained / "reranker.safetensors"
+    kept.unlink(missing_ok=True)
+    found = scores_of(trained, root, "--skip", "attributes", "test.normalize_feature", "True")
+    assert found["rerank"]["rows"]["target"]["values"]["mAP"] == pytest.approx(found["target"]["mAP"])
+    assert not kept.exists() and "attributes" not in found

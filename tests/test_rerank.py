@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from torchreid_amd.evaluation.reranking.choice import fit_reranker
 from torchreid_amd.evaluation.reranking.record import ALONE, reranking_record, score_reranker
 from torchreid_amd.evaluation.retrieval import Retrieval
 from torchreid_amd.gallery.acquainted import share_classified
+from torchreid_amd.gallery.readouts import calibrate
 from torchreid_amd.gallery.rerank import Choice, Reranker, k_reciprocal
 from torchreid_amd.gallery.seen import Seen
 
@@ -156,6 +158,31 @@ def test_what_is_said_of_the_target_counts() -> None:
     assert denied.strength == 0 and "no clear gain" in denied.choice.reason
     given = fit_reranker(seen, labels, people, cameras, SCHEMA, knows=True, strength=0.5)
     assert (given.strength, given.choice.reason, given.choice.curve) == (0.5, "given", ())
+
+
+def test_a_gain_that_may_be_luck_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best λ counts only where the lower end of its gain's interval is above 0."""
+    seen, labels, people, cameras = seen_people()
+    for ends, clear in (((-0.1, 4.0), False), ((0.1, 4.0), True)):
+        score = SimpleNamespace(intervals=[ends] * 6)
+        monkeypatch.setattr("torchreid_amd.evaluation.reranking.choice.gain", lambda *_, s=score: s)
+        chosen = fit_reranker(seen, labels, people, cameras, SCHEMA)
+        assert (chosen.strength > 0) is clear and chosen.choice.gain == (100 * ends[0], 100 * ends[1])
+
+
+def test_nothing_of_those_asked_is_in_what_judges_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves and the distance that λ is chosen by come from the other parts of the people."""
+    seen, labels, people, cameras = seen_people(20)
+    given: list[set[int]] = []
+
+    def watched(*args: object) -> object:
+        given.append(set(args[3].tolist()))  # type: ignore[attr-defined]
+        return calibrate(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("torchreid_amd.evaluation.reranking.choice.calibrate", watched)
+    fit_reranker(seen, labels, people, cameras, SCHEMA)
+    left_out = [set(range(20)) - others for others in given]
+    assert [len(part) for part in left_out] == [4] * 5 and set().union(*left_out) == set(range(20))
 
 
 def test_one_camera_is_not_enough() -> None:

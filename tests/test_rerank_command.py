@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_market import write_tiny_market
 
 import torchreid_amd as amd
+from torchreid_amd.attributes.sets import market1501
 from torchreid_amd.cli import main
+from torchreid_amd.config import get_default_config, to_dict
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.gallery.people import labelled_folder, people_of_run
 from torchreid_amd.gallery.seen import MOST, ROWS, look
@@ -186,3 +189,18 @@ def test_people_of_a_folder(street: Path, tmp_path: Path) -> None:
 def test_people_of_no_run() -> None:
     with pytest.raises(InputError, match="comes from no run"):
         people_of_run({}, amd.AttributeSchema("toy", ("hat",)))
+
+
+def test_people_of_two_sources_are_kept_apart(tmp_path: Path) -> None:
+    """The same six people under two cameras, twice: numbers go on, and so do cameras."""
+    write_tiny_market(tmp_path)
+    cfg = get_default_config()
+    cfg.data.root, cfg.data.sources = str(tmp_path), ["market1501_attr", "market1501_attr"]
+    people = people_of_run(to_dict(cfg), market1501())
+    assert len(people) == 24 and len(set(people.people.tolist())) == 12
+    assert set(people.cameras.tolist()) == {0, 1, 2, 3} and set(people.cameras[12:].tolist()) == {2, 3}
+    hats = people.labels[:, people.schema.index("hat")]
+    assert hats.tolist() == [int(Path(path).name[:4]) % 2 for path in people.paths]
+    cfg.data.root = str(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is not found under"):
+        people_of_run(to_dict(cfg), market1501())
