@@ -87,6 +87,17 @@ def test_k_reciprocal_takes_the_sum(fitted: Reranker) -> None:
     assert fitted.k_reciprocal(query, gallery, 0.0) == pytest.approx(own, abs=1e-3)
 
 
+def test_k_reciprocal_says_what_it_cannot_do(fitted: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = np.zeros((1, 1), dtype=np.float32)
+    with pytest.raises(InputError, match="photographs that differ"):
+        k_reciprocal(one, one, one)
+    monkeypatch.setattr("torchreid_amd.gallery.rerank.MOST", 39)
+    query, gallery = sides(10)
+    with pytest.raises(InputError, match="all 40 photographs .* at most 39"):
+        fitted.k_reciprocal(query[0], gallery[0])
+    assert set(reranking_record(fitted, query, gallery)["rows"]) == {"target", "attributes", "reranked"}
+
+
 # --- choosing λ
 
 

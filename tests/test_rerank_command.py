@@ -16,6 +16,7 @@ from torchreid_amd.attributes.sets import market1501
 from torchreid_amd.cli import main
 from torchreid_amd.config import get_default_config, to_dict
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.evaluation.reranking.stored import stored_or_fitted
 from torchreid_amd.gallery.people import labelled_folder, people_of_run
 from torchreid_amd.gallery.seen import MOST, ROWS, look
 
@@ -108,6 +109,30 @@ def test_a_ranking_is_explained_in_that_order(learnt: Path, capsys: pytest.Captu
     assert found["order"] == list(expected.order) and found["distances"] == pytest.approx(
         expected.own.tolist(), rel=1e-3
     )
+
+
+def test_a_reranker_of_other_weights_ranks_nothing(learnt: Path) -> None:
+    reranker = amd.rerank.Reranker.load(learnt / "learnt.safetensors")
+    other = amd.Explainer.from_target("osnet_x0_25", size=(64, 32))
+    with pytest.raises(InputError, match="other weights"):
+        amd.rerank.rank(reranker, other, learnt / "query.png", learnt / "gallery")
+    with pytest.raises(InputError, match="gallery is empty"):
+        own = amd.Explainer.from_target("osnet_x0_25", learnt / "weights.pth", (64, 32))
+        amd.rerank.rank(reranker, own, learnt / "query.png", [])
+
+
+def test_what_is_kept_is_learnt_again_only_when_asked(learnt: Path) -> None:
+    explainer = amd.Explainer.from_target("osnet_x0_25", learnt / "weights.pth", (64, 32))
+    people = labelled_folder(learnt / "people", learnt / "labels.csv")
+    path = learnt / "learnt.safetensors"
+    assert stored_or_fitted(explainer, path, people).strength == 50  # as it was kept
+    assert stored_or_fitted(explainer, None, people).strength < 50
+    with pytest.raises(InputError, match="no re-ranker at .* give labelled people"):
+        stored_or_fitted(explainer, learnt / "nothing", None)
+    copy = learnt / "copy.safetensors"
+    copy.write_bytes(path.read_bytes())
+    assert stored_or_fitted(explainer, copy, people, again=True).strength < 50
+    assert amd.rerank.Reranker.load(copy).strength < 50
 
 
 def test_a_gallery_is_searched(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:

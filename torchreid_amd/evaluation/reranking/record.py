@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.retrieval import Retrieval, gain_record
 from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import Seen
 
+_log = logging.getLogger(__name__)
 ROWS = 256  #: queries whose distances are held at a time
 ALONE = float("inf")  #: the strength that stands for the attributes alone
 
@@ -46,17 +49,17 @@ def reranking_record(
     """The choice, and scores of what was chosen on query and gallery: JSON-ready, in percent.
 
     Rows are ``target``, ``attributes`` (their distance alone), ``reranked``, and with ``reciprocal``
-    ``k_reciprocal`` (of the target's distance) and ``reranked_k_reciprocal``; each with its ``gain`` over
-    the target.
+    ``k_reciprocal`` (of the target's distance) and ``reranked_k_reciprocal``, where they can be had; each
+    with its ``gain`` over the target.
     """
     chosen = reranker.strength
     names = ["target", "attributes", "reranked"]
     scores = dict(zip(names, score_reranker(reranker, query, gallery, [0.0, ALONE, chosen]), strict=True))
     if reciprocal:
-        for name, strength in (("k_reciprocal", 0.0), ("reranked_k_reciprocal", chosen)):
-            scores[name] = Retrieval()
-            who = [t.numpy() for t in (query[1], gallery[1], query[2], gallery[2])]
-            scores[name].update(reranker.k_reciprocal(query[0], gallery[0], strength), *who)
+        try:
+            scores |= _reciprocal(reranker, query, gallery)
+        except InputError as error:
+            _log.warning(str(error))
     choice = reranker.choice
     return {
         "metric": reranker.metric,
@@ -69,6 +72,16 @@ def reranking_record(
         "penalty": reranker.readouts.penalty,
         "rows": {name: retrieval_row(scores["target"], score) for name, score in scores.items()},
     }
+
+
+def _reciprocal(
+    reranker: Reranker, query: tuple[Seen, Tensor, Tensor], gallery: tuple[Seen, Tensor, Tensor]
+) -> dict[str, Retrieval]:
+    scores = {"k_reciprocal": Retrieval(), "reranked_k_reciprocal": Retrieval()}
+    who = [t.numpy() for t in (query[1], gallery[1], query[2], gallery[2])]
+    for score, strength in zip(scores.values(), (0.0, reranker.strength), strict=True):
+        score.update(reranker.k_reciprocal(query[0], gallery[0], strength), *who)
+    return scores
 
 
 def retrieval_row(before: Retrieval, after: Retrieval) -> dict[str, Any]:
