@@ -122,7 +122,7 @@ def test_attributes_that_say_nothing_are_left_alone() -> None:
     """Labels dealt out anew: readouts that looked at whom they are tried on would seem to help."""
     seen, labels, people, cameras = seen_people(60)
     draw = torch.Generator().manual_seed(0)
-    noise = Seen(seen.embedding, torch.randn(len(people), 40, generator=draw))
+    noise = Seen(seen.embedding, torch.randn(len(people), 600, generator=draw))  # enough to learn by heart
     shuffled = labels[::4][torch.randperm(60, generator=draw)][people]
     chosen = fit_reranker(noise, shuffled, people, cameras, SCHEMA)
     assert chosen.strength == 0 and "no clear gain" in chosen.choice.reason

@@ -177,8 +177,10 @@ def test_attributes_of_an_explainer(street: Path) -> None:
     assert p.shape == (2, 2) and torch.equal(p[0], p[1]) and (p > 0.5).all()
 
 
-def test_what_is_seen_is_rows_of_the_targets_maps(street: Path) -> None:
-    explainer = amd.Explainer.from_target("osnet_x0_25", street / "weights.pth", (64, 32))
+@pytest.mark.parametrize(("model", "size"), [("osnet_x0_25", (64, 32)), ("resnet18", (128, 64))])
+def test_what_is_seen_is_rows_of_the_targets_maps(street: Path, model: str, size: tuple[int, int]) -> None:
+    """Eight rows of a map of 128 channels at most, four of 256, two of 512."""
+    explainer = amd.Explainer.from_target(model, size=size)
     decomposer = explainer.decomposer
     path = str(street / "query.png")
     maps, _ = decomposer.interpreter.target.levels(decomposer.read([path]))
