@@ -19,7 +19,7 @@ from torchreid_amd.evaluation.reranking.choice import fit_reranker
 from torchreid_amd.evaluation.reranking.record import ALONE, reranking_record, score_reranker
 from torchreid_amd.evaluation.retrieval import Retrieval
 from torchreid_amd.gallery.acquainted import share_classified
-from torchreid_amd.gallery.readouts import calibrate
+from torchreid_amd.gallery.readouts import calibrate, fit_readouts
 from torchreid_amd.gallery.rerank import Choice, Reranker, k_reciprocal
 from torchreid_amd.gallery.seen import Seen
 
@@ -126,6 +126,23 @@ def test_attributes_that_say_nothing_are_left_alone() -> None:
     shuffled = labels[::4][torch.randperm(60, generator=draw)][people]
     chosen = fit_reranker(noise, shuffled, people, cameras, SCHEMA)
     assert chosen.strength == 0 and "no clear gain" in chosen.choice.reason
+
+
+def test_the_curve_is_of_people_left_out_of_everything(fitted: Reranker) -> None:
+    """Each person's photographs as queries of all others, a fold at a time, as it stands."""
+    seen, labels, people, cameras = seen_people()
+    readouts, left_out = fit_readouts(seen.features, labels, people)
+    score = Retrieval()
+    d = torch.cdist(seen.embedding, seen.embedding)
+    for part in range(5):
+        asked = left_out.fold == part
+        judge = calibrate(readouts, left_out.scores[~asked], labels[~asked], people[~asked])
+        x = (judge.calibrated(left_out.scores) @ judge.apart).float()
+        a = torch.cdist(x, x)
+        both = d + 0.5 * d.mean() / a.mean() * a
+        who = (people[asked], people, cameras[asked], cameras)
+        score.update(both[asked].numpy(), *(t.numpy() for t in who))
+    assert dict(fitted.choice.curve)[0.5] == pytest.approx(score.percent()["mAP"], abs=0.2)
 
 
 class Net(nn.Module):

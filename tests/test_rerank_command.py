@@ -82,6 +82,8 @@ def test_a_gallery_in_another_order(street: Path, capsys: pytest.CaptureFixture[
     assert main(command(street, *given, *learn, "--trained-on-them", "no", kept="again")) == 0
     said = capsys.readouterr()
     assert "learnt from 32 photographs" in said.out + said.err and "query.png: the nearest 8 of 8" in said.out
+    (seen,) = (line for line in said.out.splitlines() if line.startswith("seen: "))  # of the query
+    assert seen.startswith("seen: red") and "hat" not in seen
     assert (
         main(command(street, *given, "--strength", "50", "--topk", "2", kept="again")) == 0
     )  # as it was kept
