@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import torchreid_amd as amd
+from torchreid_amd.core import host
 from torchreid_amd.engine.cache.parts import StoredTarget, compute, parts_of
 from torchreid_amd.engine.learner import precision, quick_interpreter, with_target
 from torchreid_amd.interpreter.contributions import shares_of
@@ -24,8 +25,11 @@ def step(
     device: str, images: int, model: str, head: str, height: int, width: int, half: bool, cached: bool
 ) -> Sides:
     """A step without the optimizer: amd.fast, or from a cache; the published loop (additive: unfolded)."""
-    interpreter = amd.create_interpreter(model, head).to(device)
     batch, labels = batch_of(device, images, height, width)
+    network = host.build_model(model)
+    with torch.no_grad():  # batch statistics that fit, or all embeddings would be nearly the same
+        network.train()(batch[:8].cpu())
+    interpreter = amd.create_interpreter(network, head, name=model).to(device)
     plain = copy.deepcopy(interpreter).train()
     quick, layout, _ = quick_interpreter(interpreter, half)
     given: Any = batch
