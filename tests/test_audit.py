@@ -93,13 +93,13 @@ def test_a_model_alone(photographs: SimpleNamespace) -> None:
 
 
 def test_the_seed_gives_the_same_and_another_another(photographs: SimpleNamespace) -> None:
-    one, again, other = (amd.audit(bright(), photographs, pairs=3, seed=s).to_dict() for s in (0, 0, 1))
+    one, again, other = (amd.audit(bright(), photographs, pairs=2, seed=s).to_dict() for s in (0, 0, 1))
     assert one == again
     assert one["model"]["kinds"] != other["model"]["kinds"]
 
 
 def test_two_models_see_the_same_pairs(photographs: SimpleNamespace) -> None:
-    found = amd.audit(bright(), photographs, pairs=6, compare_with=bright(0.1))
+    found = amd.audit(bright(), photographs, pairs=3, compare_with=bright(0.1))
     assert found.compared is not None and found.second is not None
     for kind, parts in found.compared.parts.items():
         a, b = found.findings.kinds[kind], found.second.kinds[kind]

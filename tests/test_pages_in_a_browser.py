@@ -236,7 +236,7 @@ def test_everything_is_open_on_paper(visit: Open) -> None:
 
 @pytest.mark.parametrize("width", list(WIDTHS))
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking, made_audit, two_models])
+@pytest.mark.parametrize("make", [market_explanation, accounted_explanation, ranking, two_models])
 def test_axe_finds_nothing(visit: Open, make: Callable[[], Any], scheme: str, width: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python")
     page = visit(make(), width, color_scheme=scheme, bypass_csp=True)  # axe is a script of its own
