@@ -58,10 +58,10 @@ def test_equals_keep_their_order_and_fewer_than_asked_are_all() -> None:
 
 def test_many_queries_near_each_other_are_measured_by_difference() -> None:
     """Far from the origin products round: 1000² has steps of 1/16 in float32, the differences are 0.001."""
-    gallery = np.full((40, 4), 1000, np.float32)
-    gallery[:, 0] += np.arange(40)[::-1] / 1000
+    gallery = np.full((400, 4), 1000, np.float32)
+    gallery[:, 0] += np.arange(400)[::-1] / 1000
     found = nearest(torch.full((6, 4), 1000.0), [(0, gallery)], 5, get_distance("euclidean"))
-    assert found.rows.tolist() == [[39, 38, 37, 36, 35]] * 6
+    assert found.rows.tolist() == [[399, 398, 397, 396, 395]] * 6
 
 
 def test_several_stores_are_one_gallery(tmp_path: Path) -> None:
@@ -91,10 +91,12 @@ def test_an_index_finds_what_it_says(
     pytest.importorskip("faiss")
     caplog.set_level("INFO", "torchreid_amd")
     gallery = clustered(2000)
+    if metric == "cosine":  # of any length, so that nearest by angle are not nearest by place
+        gallery *= np.random.default_rng(4).uniform(1, 50, (2000, 1)).astype(np.float32)
     store, distance = store_of(tmp_path / "s.h5", gallery), get_distance(metric)
     index = open_index(store, kind, distance)
     assert least <= index.recall <= 1 and f"finds {index.recall:.1%} of the exact 10 nearest" in caplog.text
-    asked = torch.from_numpy(clustered(2000)[:20] + 0.01)
+    asked = torch.from_numpy(gallery[:20] * 1.01)
     exact = nearest(asked, store.blocks(), 10, distance)
     found = index.search(asked, 10, distance)
     hits = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.rows, found.rows, strict=True)])

@@ -18,6 +18,7 @@ from toy_interpreter import noisy
 import torchreid_amd as amd
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.explanation.explainer import Explainer
+from torchreid_amd.gallery.layout import Place, _check
 from torchreid_amd.gallery.mark import Mark
 from torchreid_amd.gallery.store import NOBODY, Store
 from torchreid_amd.gallery.writer import Writer
@@ -239,6 +240,15 @@ def test_files_that_are_no_store(explainer: Explainer, photographs: list[Path], 
         with pytest.raises(InputError, match=said) as error:
             Store(tmp_path / f"{name}.h5")
         assert f"{name}.h5" in one_line(error)
+
+
+def test_arrays_that_lie_on_each_other() -> None:
+    rows = {"checksum": Place(100, np.dtype("<u4"), (5,)), "embedding": Place(120, np.dtype("<f4"), (5, 2))}
+    _check(rows, 160)  # 100 + 5 · 4 = 120, 120 + 5 · 2 · 4 = 160
+    with pytest.raises(ValueError, match="embedding does not fit"):
+        _check(rows, 159)
+    with pytest.raises(ValueError, match="checksum does not fit"):
+        _check(rows | {"embedding": Place(119, np.dtype("<f4"), (5, 2))}, 160)
 
 
 def test_damage_anywhere_is_refused_or_harmless(
