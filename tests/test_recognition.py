@@ -78,6 +78,12 @@ def test_what_is_asked_for() -> None:
             wanted_by(words, SCHEMA)
 
 
+def test_what_nobody_could_learn_is_not_asked_for() -> None:
+    assert wanted_by(["red"], SCHEMA, [False, True]) == ((1, True),)
+    with pytest.raises(InputError, match="'hat' could not be learnt"):
+        wanted_by(["red", "-hat"], SCHEMA, [False, True])
+
+
 def test_a_gallery_in_order() -> None:
     """Red without a hat: 0.8 · 0.9, 0.9 · 0.1 and 0.5 · 0.5."""
     p = torch.tensor([[0.1, 0.8], [0.9, 0.9], [0.5, 0.5]])

@@ -459,7 +459,7 @@ def _search(args: argparse.Namespace) -> None:
 
     words = (given if args.gallery else given[1:]) + args.opts[1:]
     reranker = _learnt(explainer, args)
-    wanted_by(words, reranker.schema)  # before anything is looked at
+    wanted_by(words, reranker.schema, reranker.readouts.known.tolist())  # before anything is looked at
     gallery = _gallery(explainer, args, [] if args.gallery else given[:1])
     explainer.readouts = reranker.readouts
     _print(search(explainer.attributes(gallery), gallery, words, reranker.schema), args)

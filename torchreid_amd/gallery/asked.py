@@ -21,15 +21,16 @@ Wanted = tuple[tuple[int, bool], ...]  #: positions of attributes, and whether t
 _SURE = 1e-6  #: no probability is nearer to 0 or 1
 
 
-def wanted_by(words: Sequence[str], schema: AttributeSchema) -> Wanted:
+def wanted_by(words: Sequence[str], schema: AttributeSchema, known: Sequence[bool] | None = None) -> Wanted:
     """What is asked for: names of attributes, with a minus for those that nobody is to have.
 
     Args:
         words: e.g. ``["upred", "backpack", "-hat"]``.
         schema: the M attributes.
+        known: which of them could be learnt; all, if not given.
 
     Raises:
-        InputError: no word, an unknown attribute, or one that is asked for both ways.
+        InputError: no word, an unknown attribute, one that could not be learnt, or is asked for both ways.
     """
     found: dict[int, bool] = {}
     for word in words:
@@ -38,6 +39,10 @@ def wanted_by(words: Sequence[str], schema: AttributeSchema) -> Wanted:
             near = difflib.get_close_matches(name, schema.attributes, 1)
             guess = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"unknown attribute {name!r}{guess}; known: {', '.join(schema.attributes)}")
+        if known is not None and not known[schema.index(name)]:
+            raise InputError(
+                f"{name!r} could not be learnt: nobody of the labelled people has it, or all; leave it out"
+            )
         if found.setdefault(schema.index(name), yes) != yes:
             raise InputError(f"{name!r} is asked for and asked to be missing; give one of the two")
     if not found:

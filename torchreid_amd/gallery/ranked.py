@@ -19,7 +19,7 @@ from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import look
 from torchreid_amd.interpreter.decomposer import Decomposer
 
-YES = 0.5  #: an attribute is said of somebody from this probability on
+YES = 0.5  #: an attribute is said of somebody above this probability
 
 
 class Explains(Protocol):
@@ -71,7 +71,7 @@ class Reranked:
         return [
             f"{self.schema.say(self.schema.attributes[k])} {100 * p[k]:.0f} %"
             for k in np.argsort(-p, kind="stable")
-            if p[k] >= YES
+            if p[k] > YES
         ]
 
     def summary(self, topk: int = 10) -> str:
