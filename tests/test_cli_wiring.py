@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from torchreid_amd import cli
+from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.config import get_default_config
 from torchreid_amd.evaluation.questions import Settings
 
@@ -42,7 +43,7 @@ def test_evaluate_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch
 
 def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     model = object()
-    monkeypatch.setattr(cli, "_explainer", lambda args, *_: (model, []))
+    monkeypatch.setattr("torchreid_amd.cli.extract.explainer_of", lambda args, *_: (model, []))
     where = "torchreid_amd.gallery.extract.extract"
     calls: list[Call] = []
 
@@ -70,8 +71,8 @@ def test_rank_takes_a_gallery_wherever_it_is(monkeypatch: pytest.MonkeyPatch) ->
     asked: list[Any] = []
     ranked: list[Any] = []
     model = SimpleNamespace(config={}, explain_ranking=lambda *args, **kwargs: ranked.append((args, kwargs)))
-    monkeypatch.setattr(cli, "_explainer", lambda args, *_: (model, args.paths[1:]))
-    monkeypatch.setattr(cli, "_write", lambda *_: None)
+    monkeypatch.setattr("torchreid_amd.cli.rank.explainer_of", lambda args, *_: (model, args.paths[1:]))
+    monkeypatch.setattr("torchreid_amd.cli.rank.write", lambda *_: None)
     monkeypatch.setattr("torchreid_amd.gallery.given.gallery_of", lambda *args: asked.append(args) or ["g"])
     command = (
         "rank",
@@ -170,7 +171,7 @@ def test_train_takes_lists_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_argument_says_what_it_is() -> None:
-    (commands,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (commands,) = (a for a in command_parser()._actions if isinstance(a, argparse._SubParsersAction))
     assert {choice.dest for choice in commands._choices_actions if choice.help} == set(commands.choices)
     silent = {
         f"{name} {action.dest}"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from torchreid_amd.cli import _parser
+from torchreid_amd.cli import evaluate, train
+from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.config import get_default_config, to_dict
 from torchreid_amd.core.registry import heads
 
@@ -48,9 +49,9 @@ def test_commands_parse(page: str) -> None:
     ours = [words for words in commands(page) if words[0] == "torchreid-amd"]
     assert ours or page not in ("README.md", "examples/RESULTS.md")
     for words in ours:
-        args, rest = _parser().parse_known_args(words[1:])
+        args, rest = command_parser().parse_known_args(words[1:])
         pairs = rest + getattr(args, "opts", [])
-        assert args.run.__name__ in ("_train", "_evaluate") or not pairs, words
+        assert args.run in (train.run, evaluate.run) or not pairs, words
         get_default_config().merge_from_list(pairs)
 
 

@@ -1,0 +1,53 @@
+"""The command ``torchreid-amd``: a file for each of its commands, which loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from torchreid_amd.cli import evaluate, search
+from torchreid_amd.cli.parser import command_parser
+from torchreid_amd.core.closed_pipe import outliving_the_reader
+from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.language import ENGLISH, set_language
+from torchreid_amd.core.messages import printed, show_progress
+from torchreid_amd.core.printable import forgiving_streams
+
+__all__ = ["SPINS", "main"]
+
+#: rounds that a thread of OpenMP (GNU's) waits awake before it sleeps. By default 300,000, in which the
+#: threads of two programs on the same cores hold each other up
+SPINS = "30000"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when it went well, 2 for bad input (one line on the error stream)."""
+    forgiving_streams()
+    parser = command_parser()
+    args, rest = parser.parse_known_args(argv)
+    behind = args.run is search.run and rest[:1] == [
+        "--"
+    ]  # attributes that are to be missing, behind options
+    if rest and args.run is not evaluate.run and not behind:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.opts = rest + getattr(args, "opts", [])
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+        os.environ["GOMP_SPINCOUNT"] = SPINS  # read when torch is imported, which is now to come
+    try:
+        with outliving_the_reader(), printed(), show_progress():
+            set_language(getattr(args, "language", ENGLISH))
+            args.run(args)
+    except InputError as error:
+        print(f"torchreid-amd: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        print(
+            f"torchreid-amd: {error.strerror or error}{where}; free space or check the path", file=sys.stderr
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("torchreid-amd: interrupted", file=sys.stderr)
+        return 130
+    return 0
