@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from torchreid_amd.account.account import Account
 from torchreid_amd.account.accountant import Accountant
-from torchreid_amd.account.swapping import Regions
 from torchreid_amd.attributes.photograph_labels import PhotographLabels
-from torchreid_amd.attributes.schema import NONE, AttributeSchema, Labels
+from torchreid_amd.attributes.schema import NONE, AttributeSchema
 from torchreid_amd.core import host
 from torchreid_amd.core.devices import usable_device
 from torchreid_amd.core.errors import InputError
@@ -27,35 +24,25 @@ from torchreid_amd.core.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ImageLike,
-    image_name,
     list_images,
-    read_image,
     to_tensor,
 )
-from torchreid_amd.core.progress_bar import progress
+from torchreid_amd.explanation.batches import Batches
 from torchreid_amd.explanation.explanation import Explanation, Ranking
 from torchreid_amd.explanation.origin import made_by
+from torchreid_amd.explanation.photograph_gallery import rank_photographs
 from torchreid_amd.explanation.photographs import (
     GivenLabels,
     LabelsByPath,
-    labels_of,
-    pair_labels,
-    pair_of,
-    read_once,
-    same_persons,
 )
 from torchreid_amd.explanation.stored_gallery import rank_stored
 from torchreid_amd.gallery.of_run import readouts_of_run
-from torchreid_amd.gallery.ranked import rank
 from torchreid_amd.gallery.readouts import AttributeReadouts
 from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import look
 from torchreid_amd.gallery.store import Store
 from torchreid_amd.heads.nothing import NoHead
-from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
-from torchreid_amd.interpreter.decomposition import Comparison
-from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.interpreter.run_folder import load_run
 from torchreid_amd.targets.build import build_target
@@ -218,7 +205,7 @@ class Explainer:
             InputError: as :meth:`explain`, or an item is no pair.
         """
         _check_batch(batch_size)
-        return self._explain_batches(iter(pairs), batch_size)
+        return self._batches().explain(iter(pairs), batch_size)
 
     def explain_ranking(
         self,
@@ -261,36 +248,7 @@ class Explainer:
             return rank_stored(self, query, stores, topk, batch_size, search)
         if search != "exact":
             raise InputError(f"search is {search!r}; an index is of stored features, extract them first")
-        if not photographs:
-            raise InputError("the gallery is empty; give at least one photograph")
-        names = tuple(image_name(p) or f"gallery {n}" for n, p in enumerate(photographs, 1))
-        query_name = image_name(query) or "query"
-        if same is None:
-            same = same_persons(query_name, names, self.labels)
-        elif len(same) != len(photographs):
-            raise InputError(f"same has {len(same)} values for {len(photographs)} gallery photographs")
-
-        query_image = read_image(query)
-        distances = self._distances(query_image, photographs, batch_size)
-        order = tuple(int(i) for i in torch.argsort(distances, stable=True))
-        if reranker is not None:
-            order = rank(reranker, self, query_image, photographs).order
-        kept = order[:topk]
-        pairs = ((query, photographs[i]) for i in kept)
-        explained = self._explain_batches(pairs, batch_size, [(query_name, names[i]) for i in kept])
-        explained = progress(explained, "explaining the nearest", len(kept))
-        return Ranking(
-            query_image,
-            query_name,
-            self.interpreter.metric,
-            self.schema,
-            tuple(explained),
-            distances.double().numpy(),
-            order,
-            names,
-            tuple(None if s is None else bool(s) for s in same),
-            strength=0.0 if reranker is None else reranker.strength,
-        )
+        return rank_photographs(self._batches(), query, photographs, topk, batch_size, same, reranker)
 
     def attributes(self, photographs: Sequence[ImageLike]) -> Tensor:
         """Calibrated probabilities of "yes" (N, M), of every attribute of the people on N photographs.
@@ -315,98 +273,9 @@ class Explainer:
         """torchreid's test transform of one RGB image: (3, H, W)."""
         return to_tensor(image, self.size, self.norm_mean, self.norm_std)
 
-    def _explain_batches(
-        self,
-        pairs: Iterator[tuple[Any, ...]],
-        batch_size: int,
-        names: Sequence[tuple[str, str]] | None = None,
-    ) -> Iterator[Explanation]:
-        done = 0
-        while batch := [pair_of(pair) for pair in islice(pairs, batch_size)]:
-            called = [
-                names[done + n] if names else (image_name(a) or "A", image_name(b) or "B")
-                for n, (a, b, _, _) in enumerate(batch)
-            ]
-            yield from self._explain_batch(batch, called, batch_size)
-            done += len(batch)
-
-    def _explain_batch(
-        self, batch: list[tuple[Any, Any, Any, Any]], names: Sequence[tuple[str, str]], batch_size: int
-    ) -> Iterator[Explanation]:
-        sources = [s for a, b, _, _ in batch for s in (a, b)]
-        images, called, rows = read_once(sources, [name for pair in names for name in pair])
-        differ = [float(a != b) for a, b in zip(rows[0::2], rows[1::2], strict=True)]
-        labels = [
-            pair_labels(
-                labels_of(a, la, self.labels, self.schema),
-                labels_of(b, lb, self.labels, self.schema),
-                len(self.schema),
-            )
-            for a, b, la, lb in batch
-        ]
-        whole = self._decomposer.decompose(self._decomposer.read(images), called, batch_size)
-        pairs = self._decomposer.compare(whole[rows[0::2]], whole[rows[1::2]])
-        shares = shares_of(pairs.contributions * pairs.contributions.new_tensor(differ)[:, None])
-        additive = self.interpreter.form == "additive"
-        maps = whole.maps.float().cpu().numpy()
-        accounts = self._accounts(images, rows, pairs, labels)
-        for n, account in enumerate(accounts):
-            yield Explanation(
-                distance=differ[n] * float(pairs.distance[n]),
-                metric=pairs.metric,
-                contributions=differ[n] * pairs.contributions[n].double().numpy(),
-                shares=shares[n].double().numpy(),
-                residual=differ[n] * float(pairs.residual[n]),
-                remainder=differ[n] * float(pairs.remainder[n]) if additive else None,
-                schema=self.schema,
-                attention=(maps[rows[2 * n]].copy(), maps[rows[2 * n + 1]].copy()),
-                images=(images[rows[2 * n]], images[rows[2 * n + 1]]),
-                names=names[n],
-                labels=labels[n],
-                offset=self.interpreter.offset,
-                account=account,
-                made_by=self.made_by,
-            )
-
-    def _accounts(
-        self,
-        images: Sequence[Image.Image],
-        rows: Sequence[int],
-        pairs: Comparison,
-        labels: Sequence[tuple[Labels, Labels] | None],
-    ) -> Iterator[Account | None]:
-        """Of each pair, whose photographs are images number rows[2n] and rows[2n + 1]."""
-        if not self.account:
-            yield from [None] * len(labels)
-            return
-        known: list[Labels | None] = [None] * len(images)
-        for side, row in enumerate(rows):
-            pair = labels[side // 2]
-            known[row] = known[row] if pair is None else pair[side % 2]
-        regions: dict[int, Regions] = {}  # found when they are needed, each once
-        for n, (a, b) in enumerate(zip(rows[0::2], rows[1::2], strict=True)):
-            for row in {a, b} - regions.keys():
-                regions[row] = self._accountant.regions(images[row], known[row])
-            yield self._accountant.account(
-                (images[a], images[b]),
-                (regions[a], regions[b]),
-                float(a != b) * float(pairs.distance[n]),
-                pairs.contributions[n].double().numpy(),
-                labels[n],
-            )
-
-    def _distances(self, query: Image.Image, gallery: Sequence[ImageLike], batch_size: int) -> Tensor:
-        """The target's distance of the query from each gallery photograph (N,)."""
-        between = get_distance(self.interpreter.metric).between
-        wanted = self._decomposer.embed(self._decomposer.read([query]), ["the query"])
-        found = []
-        starts = range(0, len(gallery), batch_size)
-        for start in progress(starts, "embedding the gallery", len(gallery), batch_size):
-            photographs = gallery[start : start + batch_size]
-            called = [image_name(p) or f"gallery {start + n}" for n, p in enumerate(photographs, 1)]
-            embeddings = self._decomposer.embed(self._decomposer.read(photographs), called, batch_size)
-            found.append(between(wanted, embeddings).float().cpu())
-        return torch.cat(found)
+    def _batches(self) -> Batches:
+        accountant = self._accountant if self.account else None
+        return Batches(self._decomposer, accountant, self.labels, self.made_by)
 
 
 def _check_batch(batch_size: int) -> None:
