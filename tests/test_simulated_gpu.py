@@ -125,7 +125,8 @@ def whole_path(root: Path, data: str, weights: Path, run: Path, options: tuple[s
     stored = amd.extract(explainer, photographs, run / "gallery.h5", maps=True)
     again = explainer.explain_ranking(photographs[0], stored, topk=2)
     assert again.distances == pytest.approx(sorted(ranked.distances)[:2], rel=1e-4, abs=1e-5)
-    alone = amd.Explainer.from_target("osnet_x0_25", weights, (64, 32), device="cuda")
+    metric = explained.metric
+    alone = amd.Explainer.from_target("osnet_x0_25", weights, (64, 32), metric, device="cuda")
     assert alone.explain(*photographs[:2]).distance == pytest.approx(explained.distance, rel=1e-4)
 
 
