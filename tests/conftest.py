@@ -56,6 +56,14 @@ def real_file(real_data: Path) -> Callable[[str], Path]:
     return find
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of OSNet ×0.25, of random weights."""
+    path = tmp_path_factory.mktemp("weights") / "osnet.pth"
+    torch.save(host.build_model("osnet_x0_25", num_classes=751).state_dict(), path)
+    return path
+
+
 @pytest.fixture
 def build() -> Callable[..., nn.Module]:
     """A torchreid model in eval mode: ``build('osnet_x0_25', num_classes=5)``; random weights.

@@ -33,13 +33,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_market(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "osnet.pth"
-    torch.save(host.build_model("osnet_x0_25", num_classes=751).state_dict(), path)
-    return path
-
-
 def train(root: Path, folder: Path, *more: Any) -> int:
     sets = ["-s", "market1501_attr", "-t", "market1501_attr"]
     rest = [*SMALL, "data.save_dir", str(folder), *map(str, more)]

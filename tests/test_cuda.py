@@ -16,7 +16,6 @@ from tiny_market import write_tiny_market
 
 import torchreid_amd as amd
 from torchreid_amd.cli import main
-from torchreid_amd.core import host
 
 pytestmark = [
     pytest.mark.cuda,
@@ -44,13 +43,6 @@ def _exact() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_market(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "osnet.pth"
-    torch.save(host.build_model("osnet_x0_25", num_classes=751).state_dict(), path)
-    return path
 
 
 def trained(root: Path, weights: Path, run: Path, cuda: bool, *options: str) -> Path:

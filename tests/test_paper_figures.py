@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from figure_layout import apart, inside
 from made_explanations import market_explanation
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -33,16 +34,7 @@ def _axes(figure: Figure, label: str) -> list[Any]:
 
 def _inside_and_apart(figure: Figure) -> None:
     """Everything inside the figure, and no words over others."""
-    figure.draw_without_rendering()
-    whole = figure.bbox
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        assert whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1
-    boxes = [t.get_window_extent() for t in figure.texts if t.get_text().strip()]
-    for one, other in itertools.combinations(boxes, 2):
-        width = min(one.x1, other.x1) - max(one.x0, other.x0)
-        height = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert min(width, height) < 2, (one, other)
+    apart(inside(figure))
 
 
 # -- rows of pairs --------------------------------------------------------------------------------------

@@ -96,13 +96,6 @@ SMALL = (
 )
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "osnet.pth"
-    torch.save(host.build_model("osnet_x0_25", num_classes=751).state_dict(), path)
-    return path
-
-
 def command(*words: Any) -> None:
     assert main([str(word) for word in words]) == 0
 
