@@ -41,6 +41,17 @@ def load(args: argparse.Namespace, sampler: str) -> Any:
     )
 
 
+def half_precision(model: torch.nn.Module) -> None:
+    """Make `model` compute in bfloat16 from now on; its weights, its output and the losses stay float32."""
+    forward = torch.autocast("cuda" if USE_GPU else "cpu", torch.bfloat16)(model.forward)
+
+    def forward_in_half(images: torch.Tensor) -> Any:
+        output = forward(images)
+        return tuple(part.float() for part in output) if isinstance(output, tuple) else output.float()
+
+    model.forward = forward_in_half  # type: ignore[method-assign]
+
+
 def run(
     args: argparse.Namespace, model: torch.nn.Module, sampler: str, epochs: int, lr: float, weight_t: float
 ) -> None:
@@ -62,6 +73,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.003, help="at first; then two thirds (default: 0.003)")
     parser.add_argument("--warm-up", type=int, default=7, help="epochs without triplets (default: 7)")
     parser.add_argument("--epochs", type=int, default=24, help="epochs with them (default: 24)")
+    parser.add_argument("--bf16", action="store_true", help="compute in half precision, where the processor can")
     args = parser.parse_args()
 
     weights = Path(args.save_dir) / "target.pth"
@@ -72,6 +84,8 @@ def main() -> None:
     classes = load(args, "RandomSampler").num_train_pids
     model = torchreid.models.build_model(args.model, classes, loss="triplet", pretrained=False)
     model = model.to("cuda" if USE_GPU else "cpu", memory_format=torch.channels_last)  # quicker on a CPU
+    if args.bf16:
+        half_precision(model)
     # From random weights the hardest triplets pull all embeddings into one point, so the
     # identities are learnt first, without triplets.
     run(args, model, "RandomSampler", epochs=args.warm_up, lr=args.lr, weight_t=0)
