@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.003, help="at first; then two thirds (default: 0.003)")
     parser.add_argument("--warm-up", type=int, default=7, help="epochs without triplets (default: 7)")
     parser.add_argument("--epochs", type=int, default=24, help="epochs with them (default: 24)")
-    parser.add_argument("--bf16", action="store_true", help="compute in half precision, where the processor can")
+    parser.add_argument("--bf16", action="store_true", help="half precision where the processor can")
     args = parser.parse_args()
 
     weights = Path(args.save_dir) / "target.pth"
