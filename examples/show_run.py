@@ -13,7 +13,7 @@ from pathlib import Path
 import torchreid_amd as amd
 from torchreid_amd.core.host import image_dataset
 from torchreid_amd.evaluation import score_table
-from torchreid_amd.interpreter.run_folder import read_run
+from torchreid_amd.interpreter.run_record import read_run
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from torchreid_amd.evaluation.report.tables import cell, grid, report_table
 from torchreid_amd.evaluation.sanity.record import sanity_record
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
-from torchreid_amd.interpreter.run_folder import FORMAT
+from torchreid_amd.interpreter.run_record import FORMAT
 
 
 def toy_testbed(decomposer: Decomposer, folder: Path) -> Testbed:

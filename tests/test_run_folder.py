@@ -16,7 +16,8 @@ from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.config import get_default_config, to_dict
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
-from torchreid_amd.interpreter.run_folder import load_run, read_run, save_run
+from torchreid_amd.interpreter.run_folder import load_run, save_run
+from torchreid_amd.interpreter.run_record import read_run
 from torchreid_amd.targets.weights import fingerprint
 
 SCHEMA = AttributeSchema("own", ("red", "blue", "hat"), {"colour": ("red", "blue")}, {"hat": ("hat", "bare")})

@@ -9,7 +9,7 @@ from torchreid_amd.config import to_dict, with_whole_paths
 from torchreid_amd.config.merge import flat
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.interpreter.distances import get_distance
-from torchreid_amd.interpreter.run_folder import JSON_NAME, read_run
+from torchreid_amd.interpreter.run_record import JSON_NAME, read_run
 from torchreid_amd.targets.weights import has_fingerprint
 
 #: Keys that change nothing about what is trained and scored.

@@ -7,12 +7,10 @@ versions and scores. The target's own weights are not copied.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +25,11 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.images import IMAGENET_MEAN, IMAGENET_STD
 from torchreid_amd.interpreter.interpreter import Interpreter, create_interpreter
+from torchreid_amd.interpreter.run_record import JSON_NAME, read_run, run_json
 from torchreid_amd.targets.state_dicts import other_sets, read_state_dict, split_key
 from torchreid_amd.targets.weights import fingerprint, has_fingerprint, load_weights
 
-FORMAT = 1
 WEIGHTS_NAME = "interpreter.safetensors"
-JSON_NAME = "run.json"
-_PACKAGES = ("torch", "torchvision", "torchreid", "timm", "numpy", "torchreid_amd")
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,6 @@ def save_run(
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous().clone() for k, v in interpreter.head.state_dict().items()}
     record = {
-        "format": FORMAT,
         "target": {
             "model": model,
             "num_classes": int(num_classes),
@@ -153,42 +148,13 @@ def save_run(
         },
         "scores": scores or {},
         "config": config or {},
-        "versions": {package: _version(package) for package in _PACKAGES},
         "command": command,
     }
-    text = json.dumps(_plain(record), indent=2, ensure_ascii=False) + "\n"
     data = safetensors.torch.save(state)
     with atomic_path(folder / JSON_NAME) as beside_json, atomic_path(folder / WEIGHTS_NAME) as beside_weights:
         beside_weights.write_bytes(data)
-        beside_json.write_text(text, encoding="utf-8")
+        beside_json.write_text(run_json(record), encoding="utf-8")
     return folder
-
-
-def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The contents of ``run.json``, without building anything.
-
-    Raises:
-        InputError: no folder, no ``run.json``, or not one that this version understands.
-    """
-    path = Path(folder).expanduser() / JSON_NAME
-    if not path.parent.is_dir():
-        raise InputError(f"no run folder at {str(folder)!r}; give the folder that training wrote")
-    if not path.is_file():
-        raise InputError(f"{str(folder)!r} has no {JSON_NAME}, so it is no finished run; train it first")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        number = record["format"]
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror}; check its permissions") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{str(path)!r} is damaged ({type(error).__name__}: {error}); train again or restore the file"
-        ) from None
-    if number != FORMAT:
-        raise InputError(
-            f"{str(path)!r} has format {number!r}, this version reads {FORMAT}; update torchreid_amd"
-        )
-    return dict(record)
 
 
 def load_run(
@@ -315,25 +281,3 @@ def _read_head(folder: Path, expected: str) -> dict[str, torch.Tensor]:
     if fingerprint(state) != expected:
         raise InputError(f"{str(path)!r} does not belong to the {JSON_NAME} beside it; train again")
     return state
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _plain(value: Any) -> Any:
-    """The value with nothing in it but what JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if hasattr(value, "tolist"):  # NumPy and torch, numbers and arrays
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (str, int, bool)):
-        return value
-    return str(value)

@@ -11,7 +11,7 @@ from typing import Any
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.baselines.titles import TITLES
 from torchreid_amd.evaluation.report.tables import cell
-from torchreid_amd.interpreter.run_folder import read_run
+from torchreid_amd.interpreter.run_record import read_run
 
 _AVERAGE = "average map"  #: depends on the interpreter, so it stands in its column
 _ACCOUNT, _LABELLED, _CONTRIBUTIONS = "account", "account, labels known", "contributions"  #: depend on it too
