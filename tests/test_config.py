@@ -93,6 +93,7 @@ def test_the_amd_node() -> None:
     assert flat(to_dict(get_default_config().amd)) == {
         "head": "additive",
         "init": "target",
+        "stages": 0,
         "metric": "",
         "form": "",
         "additive.levels": 0,

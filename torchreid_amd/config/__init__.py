@@ -169,13 +169,13 @@ def amd_kwargs(cfg: CfgNode) -> dict[str, Any]:
     """Keywords of :func:`torchreid_amd.create_interpreter` beside the target.
 
     The metric is torchreid's ``test.dist_metric`` unless ``amd.metric`` names one. ``attributes`` is there
-    only where ``amd.attributes.set`` names a set, ``init`` only for the ``amd`` head and the node
-    ``amd.additive`` only for the ``additive`` head, which alone take it.
+    only where ``amd.attributes.set`` names a set, ``init`` and ``stages`` only for the ``amd`` head and the
+    node ``amd.additive`` only for the ``additive`` head, which alone take them.
     """
     amd = cfg.amd
     options: dict[str, Any] = {}
     if amd.head == "amd":
-        options = {"init": amd.init}
+        options = {"init": amd.init} | ({"stages": amd.stages} if amd.stages else {})
     if amd.head == "additive":
         options = {k: v for k, v in amd.additive.items() if k != "groups"}
         options |= {} if amd.additive.groups else {"groups": []}

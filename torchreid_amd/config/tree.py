@@ -115,6 +115,7 @@ def _amd_defaults() -> dict[str, Any]:
     return {
         "head": DEFAULT_HEAD,  # a registered head: additive; amd and attrimeter, the paper's
         "init": "target",  # start of the head's own stages: target or fresh
+        "stages": 0,  # how many of the target's last stages head amd copies; 0: all behind the stem
         "metric": "",  # distance to decompose: euclidean (plain), squared_euclidean, cosine; empty: test's
         "form": "",  # d ≈ (1/M) Σ d_k: mean; d ≈ Σ d_k: sum; exact: additive; empty: the head's own
         "additive": {  # of the head of that name

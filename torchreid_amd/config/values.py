@@ -51,6 +51,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "train.seed": (lambda v: 0 <= v < 2**32, "a number from 0 to 4294967295"),
     "train.start_epoch": (_at_least(0), "a number of epochs, 0 for none"),
     "loss.name": _one_of(("softmax", "triplet")),
+    "amd.stages": (_at_least(0), "a number of stages, 0 for all"),
     "amd.cache_views": (_at_least(1), "a number of views, at least 1"),
     "amd.cache_precision": _one_of(("fp16", "fp32")),
     "test.ranks": (lambda v: bool(v) and all(n >= 1 for n in v), "ranks from 1, at least one: [1, 5, 10]"),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchreid_amd.core.errors import unknown_name
 from torchreid_amd.core.registry import register_head
 from torchreid_amd.heads.decomposition_head import DecompositionHead
+from torchreid_amd.targets.cuts.later import cut_later
 from torchreid_amd.targets.tail import Features, principal
 from torchreid_amd.targets.target import Target
 
@@ -29,9 +30,16 @@ class AMDHead(nn.Module):
         num_attributes: M.
         channels: C of the target's principal feature map.
         init: start the copy from the ``'target'``'s weights or ``'fresh'``.
+        stages: how many of the target's last stages are copied, where it is cut so
+            (:func:`~torchreid_amd.create_interpreter` does that, by :meth:`cut_target`); 0 for all.
+
+    Raises:
+        InputError: an unknown start.
     """
 
-    def __init__(self, target: Target, num_attributes: int, channels: int, init: str = "target") -> None:
+    def __init__(
+        self, target: Target, num_attributes: int, channels: int, init: str = "target", stages: int = 0
+    ) -> None:
         super().__init__()
         if init not in _INITS:
             raise unknown_name("start of the head (init)", init, _INITS)
@@ -43,6 +51,11 @@ class AMDHead(nn.Module):
                 if callable(reset):
                     reset()
         self.decomposition = DecompositionHead(channels, num_attributes)
+
+    @staticmethod
+    def cut_target(target: Target, stages: int = 0, **_: Any) -> Target:
+        """The target as this head wants it: the stages that it does not copy belong to the stem."""
+        return cut_later(target, stages) if stages else target
 
     def forward(self, early: Any, features: Features) -> Tensor:
         """Early features and feature map(s) -> maps (B, M, h, w) on the principal map's grid."""

@@ -170,6 +170,8 @@ def create_interpreter(
     schema = schema_named(attributes)
     cut = build_target(target, name=name)
     make = heads[head]
+    if hasattr(make, "cut_target"):
+        cut = make.cut_target(cut, **head_options)
     wanted = inspect.signature(make).parameters
     given = {"groups": schema.group_indices()} if "groups" in wanted else {}
     try:
