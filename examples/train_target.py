@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.003, help="at first; then two thirds (default: 0.003)")
     parser.add_argument("--warm-up", type=int, default=7, help="epochs without triplets (default: 7)")
     parser.add_argument("--epochs", type=int, default=24, help="epochs with them (default: 24)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed trains another target (default: 1)")
     parser.add_argument("--bf16", action="store_true", help="half precision where the processor can")
     args = parser.parse_args()
 
@@ -80,7 +81,7 @@ def main() -> None:
     if weights.exists():
         print(f"The target is trained already: {weights}")
         return
-    torchreid.utils.set_random_seed(1)
+    torchreid.utils.set_random_seed(args.seed)
     classes = load(args, "RandomSampler").num_train_pids
     model = torchreid.models.build_model(args.model, classes, loss="triplet", pretrained=False)
     model = model.to("cuda" if USE_GPU else "cpu", memory_format=torch.channels_last)  # quicker on a CPU

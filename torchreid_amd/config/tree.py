@@ -147,6 +147,12 @@ def _amd_defaults() -> dict[str, Any]:
                 "decay": False,  # divide the prior by √iteration
             },
         },
+        "finetune": False,  # train later layers of the target, too, by its own loss and by recognition
+        "finetuning": {
+            "layers": [],  # which, as torchreid's open_layers; empty: all behind the stem
+            "lr": 0.0003,  # of those layers
+            "weight": 1.0,  # how much recognition teaches them; 0: nothing, the control
+        },
         "cache": False,  # compute what the head needs of the frozen target once, and train from that
         "cache_file": "",  # where that is kept; empty: frozen.h5 in data.save_dir
         "cache_precision": "fp16",  # of what is kept: fp16 or fp32

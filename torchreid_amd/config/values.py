@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from yacs.config import CfgNode
@@ -52,6 +54,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "train.start_epoch": (_at_least(0), "a number of epochs, 0 for none"),
     "loss.name": _one_of(("softmax", "triplet")),
     "amd.stages": (_at_least(0), "a number of stages, 0 for all"),
+    "amd.finetuning.lr": (_positive, "a number above 0"),
+    "amd.finetuning.weight": (lambda v: v >= 0 and math.isfinite(v), "a number, 0 for none"),
     "amd.cache_views": (_at_least(1), "a number of views, at least 1"),
     "amd.cache_precision": _one_of(("fp16", "fp32")),
     "test.ranks": (lambda v: bool(v) and all(n >= 1 for n in v), "ranks from 1, at least one: [1, 5, 10]"),
@@ -66,8 +70,7 @@ def check_values(cfg: CfgNode) -> None:
         InputError: the first of them: key, value, and what is expected.
     """
     for key, (allows, expected) in _RULES.items():
-        node, _, name = key.partition(".")
-        value = cfg[node][name]
+        value = reduce(getitem, key.split("."), cfg)
         if not allows(value):
             raise InputError(f"{key} is {value!r}; expected {expected}")
 
@@ -83,6 +86,11 @@ def check_training_values(cfg: CfgNode) -> None:
         raise InputError(
             "test.visrank is True, but ranking pictures are drawn in a test without training alone; "
             "give test.evaluate True too, or leave it out"
+        )
+    frozen = [f"amd.{key}" for key in ("cache", "fast", "amp") if cfg.amd[key]]
+    if cfg.amd.finetune and frozen:
+        raise InputError(
+            f"amd.finetune trains the target, but {frozen[0]} is for one that is frozen; set one of them off"
         )
     if not cfg.model.resume and 0 < cfg.train.max_epoch <= cfg.train.start_epoch:
         raise InputError(

@@ -99,7 +99,7 @@ def check_folder(engine: Any, save_dir: str) -> None:
             f"{save_dir!r} holds a finished run of another configuration ({key} was {before[key]!r} and "
             f"is now {now[key]!r}{more}); {help_}"
         )
-    if not has_fingerprint(engine.model.target.model, weights):
+    if not cfg.amd.finetune and not has_fingerprint(engine.model.target.model, weights):
         raise InputError(f"{save_dir!r} holds a finished run for other weights of the target; {help_}")
 
 

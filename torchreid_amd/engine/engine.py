@@ -145,7 +145,7 @@ class ImageAMDEngine(Engine):
         _torchreid.utils.set_random_seed(self.config.train.seed + self.epoch)
         super().train(print_freq, fixbase_epoch, open_layers)
         if self.save_dir:
-            write_progress(self.save_dir, self.epoch + 1, self.model.head, self.optimizer, self.scheduler)
+            write_progress(self.save_dir, self.epoch + 1, self.learnt, self.optimizer, self.scheduler)
 
     def two_stepped_transfer_learning(self, *_: Any, **__: Any) -> None:
         """Nothing: torchreid would open all layers, the frozen target's too."""
@@ -258,6 +258,12 @@ class ImageAMDEngine(Engine):
             )
             return result
         return _fraction(scores.target["rank-1"]), _fraction(scores.target["mAP"])
+
+    @property
+    def learnt(self) -> nn.Module:
+        """What training changes, and a resumed run goes on with."""
+        head: nn.Module = self.model.head
+        return head
 
     @property
     def device(self) -> torch.device:

@@ -26,6 +26,7 @@ from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.engine.amd_model import graft
 from torchreid_amd.engine.engine import ImageAMDEngine
+from torchreid_amd.engine.finetune import ImageFinetuneEngine, finetune_group
 from torchreid_amd.engine.photographs import whole_photographs
 from torchreid_amd.engine.progress import read_progress
 from torchreid_amd.targets.embedding import check_embedding
@@ -86,11 +87,14 @@ def build_engine(cfg: Any, datamanager: Any) -> ImageAMDEngine:
     interpreter = graft(target, cfg, name)
     optim = host.torchreid().optim
     optimizer = optim.build_optimizer(interpreter.head, **optimizer_kwargs(cfg))
+    if cfg.amd.finetune:
+        optimizer.add_param_group(finetune_group(interpreter, cfg))
     scheduler = optim.build_lr_scheduler(optimizer, **lr_scheduler_kwargs(cfg))
-    engine = ImageAMDEngine(datamanager, interpreter, optimizer, scheduler, cfg.use_gpu, cfg)
+    kind = ImageFinetuneEngine if cfg.amd.finetune else ImageAMDEngine
+    engine = kind(datamanager, interpreter, optimizer, scheduler, cfg.use_gpu, cfg)
     if cfg.model.resume:
         cfg.train.start_epoch = read_progress(
-            cfg.model.resume, engine.model.head, engine.optimizer, engine.scheduler
+            cfg.model.resume, engine.learnt, engine.optimizer, engine.scheduler
         )
     return engine
 

@@ -15,18 +15,18 @@ from torchreid_amd.core.host import PREFIX
 from torchreid_amd.interpreter.run_folder import save_run
 from torchreid_amd.targets.classifier import classes_of
 
-TARGET = "target.safetensors"  #: where the target's weights are kept that came from no file
+TARGET = "target.safetensors"  #: where the target's weights are kept that stand in no other file
 
 
 def save_engine_run(engine: Any, save_dir: str, epochs: int) -> Path:
     """Write the run folder of an ``ImageAMDEngine`` (see :mod:`torchreid_amd.interpreter.run_folder`).
 
-    Where the configuration names no file with the target's weights, they are written to
-    ``target.safetensors`` in the folder.
+    Where the configuration names no file with the target's weights, or training changed them
+    (``amd.finetune``), they are written to ``target.safetensors`` in the folder.
     """
     cfg, target = engine.config, engine.model.target
     weights = cfg.model.load_weights
-    if not weights:
+    if not weights or cfg.amd.finetune:
         weights = Path(save_dir) / TARGET
         state = {k: v.detach().cpu().contiguous().clone() for k, v in target.model.state_dict().items()}
         data = safetensors.torch.save(state)

@@ -14,7 +14,7 @@ Decomposition for Visual Explanation*, ECCV 2018 (an embedding as a sum of them)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -145,6 +145,17 @@ class AdditiveHead(nn.Module):
         scores = single(self.eye(levels[-self.levels :]))
         with torch.autocast(embedding.device.type, enabled=False):
             return self._missed(scores, embedding, labels)
+
+    @torch.no_grad()
+    def relearn(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Learn the directions anew, where embeddings or labels are others than those it was taught with.
+
+        Args:
+            batches: labels (B, M), 1 yes, 0 no, −1 unknown, or probabilities; embeddings (B, D).
+        """
+        self.directions.forget()
+        for labels, embeddings in batches:
+            self.directions.update(labels, embeddings)
 
     def _missed(self, scores: Tensor, embedding: Tensor, labels: Tensor) -> dict[str, Tensor]:
         rates = self.directions.rates.float()

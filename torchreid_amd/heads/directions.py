@@ -54,6 +54,12 @@ class Directions(nn.Module):
         self.labels_labels += a.T @ a
         self.labels_embeddings += a.T @ e
 
+    @torch.no_grad()
+    def forget(self) -> None:
+        """As if no image had been seen."""
+        for sums in self.buffers():
+            sums.zero_()
+
     @property
     def rates(self) -> Tensor:
         """(M,) share of images with the attribute."""

@@ -180,6 +180,9 @@ class Target(nn.Module):
             Maps (B, C_i, h_i, w_i), the finest first and the principal feature map last, and the
             feature map(s) as :meth:`features` gives them.
         """
+        return self._levels(images)
+
+    def _levels(self, images: Tensor) -> tuple[tuple[Tensor, ...], Any]:
         *finer, early = self.pyramid(images)(images)
         features = self.body(early)
         between = [early] if is_map_of(early, images) else []
