@@ -1,5 +1,7 @@
 """The true account by rendering, and how given accounts are held against it."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -124,6 +126,17 @@ def test_true_accounts_are_kept_beside_the_data_set_by_target(photographs):
     assert sum(calls) == 2 * asked
     first.path.write_text("{")
     assert TrueAccounts(folder, "a" * 64, PLAIN, counting).of(*paths) == found
+
+
+def test_what_was_found_is_kept_on_the_way(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr("torchreid_amd.evaluation.counterfactual.true_account.KEPT_EVERY", 2)
+    accounts = TrueAccounts(tmp_path, "a" * 64, PLAIN, embed)
+    one, other, third = (str(p) for p in photographs[:3])
+    accounts.of(one, other)
+    accounts.of(one, other)  # not new
+    assert not accounts.path.exists()
+    accounts.of(one, third)
+    assert len(json.loads(accounts.path.read_text())["accounts"]) == 2
 
 
 def test_scores_by_hand_and_by_numpy():

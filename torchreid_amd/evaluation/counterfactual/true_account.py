@@ -33,6 +33,7 @@ from torchreid_amd.interpreter.distances import Distance
 EXACT = 6  #: factors up to which all coalitions are rendered
 ERROR = 0.02  #: standard error of a share at which no more orders are drawn
 PAIRS = (3, 24)  #: at least, at most so many antithetic pairs of orders
+KEPT_EVERY = 10  #: new accounts, so that an evaluation that is cut off loses no more
 VERSION = 1  #: rises when the same photographs would give another account
 
 Entry = tuple[str, str]  # part, and attribute or group; "" for the rest of the part
@@ -131,13 +132,16 @@ class TrueAccounts:
     ) -> None:
         self.embed, self.distance, self.seed = embed, distance, seed
         self.path = Path(folder) / f"true_accounts_{target[:16]}_{distance.name}_{seed}.json"
-        self._known = _read(self.path)
+        self._known, self._new = _read(self.path), 0
 
     def of(self, a: str, b: str) -> TrueAccount:
         """The true account of two images of the data set."""
         name = f"{Path(a).name} {Path(b).name}"
         if name not in self._known:
             self._known[name] = asdict(true_account(self.embed, self.distance, StepByStep(a, b), self.seed))
+            self._new += 1
+            if self._new % KEPT_EVERY == 0:
+                self.keep()
         return _account(self._known[name])
 
     def keep(self) -> None:
