@@ -24,6 +24,7 @@ from torchreid_amd.evaluation import (
     rank_pairs,
     relative_error,
 )
+from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
 
 # ---------------------------------------------------------------- one pair
 
@@ -222,7 +223,7 @@ def test_a_block_adds_what_its_pairs_add(unknown: str) -> None:
     people = torch.tensor([4, 4, 5, 6, 7, 7, 8])
     kept[6] &= unknown == "distractors"  # else a query without a pair
     block, pairs = AttributeScores(attributes), AttributeScores(attributes)
-    block.update_block(shares, labels_i, labels_j, kept, people)
+    block.update_block(shares.permute(2, 0, 1), LabelledBlock(labels_i, labels_j, kept, people))
     i, j = kept.nonzero().unbind(1)
     pairs.update(shares[i, j], labels_i[i], labels_j[j], None, people[i])
     mine, theirs = block.mean.sums, pairs.mean.sums

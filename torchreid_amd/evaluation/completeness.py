@@ -55,6 +55,23 @@ class ADRE:
         self.largest = max(self.largest, float(error.max()) if len(error) else 0.0)
         self.left_out += int((~valid).sum())
 
+    def update_rows(self, distance: Tensor, decomposed: Tensor, kept: Tensor, identity: Tensor) -> None:
+        """Add queries, each against the whole gallery.
+
+        Args:
+            distance, decomposed: (Q, G).
+            kept: (Q, G) bool, which pairs count.
+            identity: (Q,) of the queries.
+        """
+        error, valid = relative_error(distance, decomposed)
+        valid &= kept
+        error.masked_fill_(~valid, 0.0)
+        count = valid.sum(1)
+        self.error.sums.add(torch.stack([error.sum(1, dtype=torch.float64), count.double()], 1), identity)
+        self.high.update_rows(error, valid, identity)
+        self.largest = max(self.largest, float(error.max()) if error.numel() else 0.0)
+        self.left_out += int(kept.sum()) - int(count.sum())
+
     def merge(self, other: ADRE) -> ADRE:
         """Add the state of another process or block; gives itself."""
         self.error.merge(other.error)
@@ -114,14 +131,20 @@ class Quantile:
         """Add values (P,) of the identities (P,)."""
         if not len(values):
             return
-        place = ((values.double().clamp_min(1e-30).log10() - LOWEST) * PER_DECADE).floor()
-        place = place.clamp(0, BINS - 1).long()
+        place = _bins(values)
         if identity is None:
             self.histogram.add(torch.bincount(place, minlength=BINS).unsqueeze(0))
             return
         identities, index = torch.unique(identity.to(place.device), return_inverse=True)
         counts = torch.bincount(index * BINS + place, minlength=len(identities) * BINS)
         self.histogram.add(counts.reshape(-1, BINS), identities)
+
+    def update_rows(self, values: Tensor, kept: Tensor, identity: Tensor) -> None:
+        """Add those values (Q, G) that are kept (Q, G), each row to its identity (Q,)."""
+        place = _bins(values).masked_fill_(~kept, BINS)
+        place += (BINS + 1) * torch.arange(len(values), device=values.device).unsqueeze(1)
+        counts = torch.bincount(place.view(-1), minlength=len(values) * (BINS + 1))
+        self.histogram.add(counts.view(-1, BINS + 1)[:, :BINS], identity)
 
     def merge(self, other: Quantile) -> Quantile:
         """Add the state of another process or block; gives itself."""
@@ -159,3 +182,9 @@ class Quantile:
         quantile = cls(state["level"])
         quantile.histogram = IdentitySums.from_dict(state["histogram"])
         return quantile
+
+
+def _bins(values: Tensor) -> Tensor:
+    """In which bin each value lies, int64 of the same shape."""
+    place = values.clamp_min(1e-30).log10_().sub_(LOWEST).mul_(PER_DECADE).floor_()
+    return place.clamp_(0, BINS - 1).long()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
-from torchreid_amd.evaluation.statistics import Interval, Mean, percent, spearman
+from torchreid_amd.evaluation.statistics import Interval, Mean, ascending, percent, spearman
 
 _log = logging.getLogger(__name__)
 RANKS = (1, 5, 10, 20)
@@ -42,7 +42,8 @@ class Retrieval:
     """Sums over queries, by identity.
 
     Gallery images of the query's identity under the query's camera are removed, and a query
-    without any other image of its identity does not count, as in torchreid.
+    without any other image of its identity does not count, as in torchreid. Equal distances rank in
+    the order of the gallery.
 
     Args:
         ranks: the ranks k at which the CMC curve is read.
@@ -69,13 +70,16 @@ class Retrieval:
         """
         rows, identities = [], []
         for row, pid, camid in zip(distances, query_pids, query_camids, strict=True):
-            order = np.argsort(row)
-            same = gallery_pids[order] == pid
-            kept = ~(same & (gallery_camids[order] == camid))
-            places = np.flatnonzero(same[kept]) + 1
-            if len(places):
-                rows.append(retrieval_of_places(places, self.ranks))
-                identities.append(int(pid))
+            same = gallery_pids == pid
+            removed = same & (gallery_camids == camid)
+            if removed.sum() == same.sum():
+                continue
+            order = ascending(row)
+            own = np.flatnonzero(same[order])  # where the query's person comes up
+            gone = removed[order[own]]
+            places = (own - gone.cumsum())[~gone] + 1
+            rows.append(retrieval_of_places(places, self.ranks))
+            identities.append(int(pid))
         if rows:
             self.mean.update(torch.tensor(rows, dtype=torch.float64), identity=torch.tensor(identities))
 

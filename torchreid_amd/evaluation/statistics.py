@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -116,9 +117,26 @@ def spearman(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     return float(a @ b) / size if size > 0 else 0.0
 
 
+def ascending(x: NDArray[np.floating]) -> NDArray[np.integer]:
+    """Positions of the values (n,) from the smallest on; equal values in the order in which they stand.
+
+    Float32 is sorted as whole numbers, its bits above the position: as quick as sorting without positions.
+    """
+    if x.dtype != np.float32:
+        return np.argsort(x, kind="stable")
+    keys = np.empty(len(x), np.int64)
+    halves = keys.view(np.int32).reshape(-1, 2)
+    high = 1 if sys.byteorder == "little" else 0
+    bits = (x + np.float32(0)).view(np.int32)  # −0 as 0
+    halves[:, high] = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # negative numbers order the other way round
+    halves[:, 1 - high] = np.arange(len(x))
+    keys.sort()
+    return halves[:, 1 - high]
+
+
 def _ranks(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Ranks from 1; equal values share their mean rank."""
-    order = np.argsort(x)
+    order = ascending(x)
     ranked = x[order]
     first = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
     size = np.diff(first, append=len(x))

@@ -91,9 +91,24 @@ def contributions_matrix(
     Returns:
         Contributions (M, Q, G) and remainders (Q, G).
     """
+    parts, rest, scale = unscaled_contributions(distance, form, a, b)
+    return parts.mul_(scale), rest
+
+
+@torch.no_grad()
+def unscaled_contributions(
+    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`contributions_matrix` where only their order and their sum matter: a pass less over them.
+
+    Returns:
+        Contributions (M, Q, G), each still to be multiplied by the third; remainders (Q, G), as they are;
+        a factor, not negative, () or (Q, G).
+    """
     if form != "additive":
         parts = distance.matrix(a[1], b[1])
-        return (parts.div_(len(parts)) if form == "mean" else parts), parts.new_zeros(parts.shape[1:])
+        factor = 1 / max(1, len(parts)) if form == "mean" else 1.0
+        return parts, parts.new_zeros(parts.shape[1:]), parts.new_tensor(factor)
     (embedding_a, parts_a), (embedding_b, parts_b) = (
         _prepared(distance, *side, first=True) for side in (a, b)
     )
@@ -103,7 +118,10 @@ def contributions_matrix(
     inner = _inner(parts_a, parts_b, embedding_a, embedding_b)
     rest = _inner(embedding_a - parts_a.sum(0), embedding_b - parts_b.sum(0), embedding_a, embedding_b)
     scale = _scale(distance, (inner.sum(0) + rest).clamp_min(0))
-    return inner.mul_(scale), rest.mul_(scale)
+    nowhere = scale == 0
+    if nowhere.any():
+        inner.masked_fill_(nowhere, 0)  # rounding alone
+    return inner, rest.mul_(scale), scale
 
 
 def shares_of(contributions: Tensor) -> Tensor:
@@ -136,6 +154,7 @@ def _inner(parts_a: Tensor, parts_b: Tensor, embedding_a: Tensor, embedding_b: T
     """⟨f(i) − f(j), e(i) − e(j)⟩ for all i and j: (…, Q, D), (…, G, D) -> (…, Q, G)."""
     own_a, own_b = (parts_a * embedding_a).sum(-1), (parts_b * embedding_b).sum(-1)
     inner = own_a.unsqueeze(-1) + own_b.unsqueeze(-2)
-    inner -= parts_a @ embedding_b.T
-    inner -= embedding_a @ parts_b.transpose(-1, -2)
+    each = (inner, parts_a, parts_b)
+    for plane, rows, columns in zip(*(x if x.ndim == 3 else x.unsqueeze(0) for x in each), strict=True):
+        plane.addmm_(rows, embedding_b.T, alpha=-1).addmm_(embedding_a, columns.T, alpha=-1)
     return inner

@@ -46,18 +46,23 @@ def _squared_between(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _squared_matrix(x: Tensor, y: Tensor) -> Tensor:
-    product = (-2 * x) @ y.transpose(-1, -2)
-    if product.requires_grad:
+    if torch.is_grad_enabled() and (x.requires_grad or y.requires_grad):
+        product = (-2 * x) @ y.transpose(-1, -2)
         squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2)
         return (squares + product).clamp_min(0)
     of_x, of_y = (torch.linalg.vector_norm(side, dim=-1).square_() for side in (x, y))
-    return product.add_(of_x.unsqueeze(-1)).add_(of_y.unsqueeze(-2)).clamp_min_(0)
+    squared = of_x.unsqueeze(-1) + of_y.unsqueeze(-2)
+    if x.ndim == y.ndim == 3 and len(x) == len(y):  # added to while it is multiplied: no pass of its own
+        squared.baddbmm_(x, y.transpose(-1, -2), alpha=-2)
+    else:
+        squared.sub_(x @ y.transpose(-1, -2), alpha=2)
+    return squared.clamp_min_(0)
 
 
 def _root(squared: Tensor) -> Tensor:
     """Square root with gradient 0, not infinite, where the distance vanishes; NaN stays NaN."""
     if not squared.requires_grad:
-        return F.threshold(squared, _TINY, 0.0).sqrt_()
+        return F.threshold_(squared, _TINY, 0.0).sqrt_()
     return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), squared * 0)
 
 

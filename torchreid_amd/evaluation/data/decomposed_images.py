@@ -108,7 +108,8 @@ class DecomposedImages:
             InputError: a value that is not finite.
         """
         embedding = self.embedding[rows].to(device, torch.float32)
-        components = self.components[rows].to(device).transpose(0, 1).to(torch.float32).contiguous()
+        some = self.components[rows].to(device).transpose(0, 1)
+        components = torch.empty(some.shape, device=device).copy_(some)
         # a sum is finite only where every value is, and one pass finds it; at worst it overflows
         if not (embedding.sum().isfinite() and components.sum().isfinite()):
             if not (embedding.isfinite().all() and components.isfinite().all()):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.evaluation.naming.block_sums import block_sums
 from torchreid_amd.evaluation.naming.chance import random_average_precision, random_hits
+from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
 from torchreid_amd.evaluation.naming.ranked_pairs import (
     common_average_precision,
     common_hits,
@@ -18,9 +19,12 @@ from torchreid_amd.evaluation.naming.ranked_pairs import (
     exclusive_hits,
     rank_pairs,
 )
+from torchreid_amd.evaluation.pairs.blocks import slices
 from torchreid_amd.evaluation.statistics import Interval, Mean, percent
 
 NAMES = ("X-mAP_e", "X-mAP_c", "exclusive_hit_rate", "common_hit_rate")
+
+PAIRS = 2**16  #: ranked at a time where labels are known in part
 
 
 class AttributeScores:
@@ -59,28 +63,22 @@ class AttributeScores:
         hits = (exclusive_hits(ranked), common_hits(ranked))
         self._add(precision, hits, labels_i, labels_j, weight, identity)
 
-    def update_block(
-        self, shares: Tensor, labels_i: Tensor, labels_j: Tensor, kept: Tensor, identity: Tensor
-    ) -> None:
+    def update_block(self, shares: Tensor, block: LabelledBlock) -> None:
         """Add every pair of a block, as :meth:`update` does pair by pair.
 
         Args:
-            shares: (q, g, M) as there.
-            labels_i, labels_j: (q, M) and (g, M).
-            kept: (q, g) bool, which pairs count.
-            identity: (q,) of the queries.
+            shares: (M, q, g) as there, with the attributes first, and not negative.
+            block: labels of the same pairs. A query without a pair counts for nobody.
         """
-        # a query without a pair counts for nobody; of distractors nothing is known
-        rows, columns = kept.any(1), (labels_j >= 0).any(1)
-        if not (rows.all() and columns.all()):
-            shares, kept = shares[rows][:, columns], kept[rows][:, columns]
-            labels_i, labels_j, identity = labels_i[rows], labels_j[columns], identity[rows]
-        if (labels_i >= 0).all() and (labels_j >= 0).all():
-            sums = block_sums(shares, labels_i, labels_j, kept)
-            self.mean.sums.add(torch.stack(sums, 1), identity)
+        if block.known is not None:
+            found = torch.stack([block_sums(shares, block.known), block.known.counts()], 1)
+            rows = block.kept.any(1)
+            self.mean.sums.add(found[rows], block.identity[rows])
             return
-        i, j = kept.nonzero().unbind(1)
-        self.update(shares[i, j], labels_i[i], labels_j[j], None, identity[i])
+        for rows in slices(len(block.kept), max(1, PAIRS // max(1, block.kept.shape[1]))):
+            i, j = block.kept[rows].nonzero().unbind(1)
+            labels_i, identity = block.labels_i[rows][i], block.identity[rows][i]
+            self.update(shares[:, rows][:, i, j].T, labels_i, block.labels_j[j], None, identity)
 
     def update_random(
         self,

@@ -13,13 +13,20 @@ from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 MEMORY = 2**30  #: bytes the blocks of an evaluation may take together
 
 # generous estimates in bytes, temporaries included
-_PER_PAIR_AND_ATTRIBUTE = 64  # distances, ranking and precision of one attribute in one pair
-_PER_COMPONENT_VALUE = 16  # one number of a component: float32 copy, its square
+PER_PAIR_AND_ATTRIBUTE = 64  #: where shares of all pairs are ranked or added up at once
+PER_RANKED_PAIR_AND_ATTRIBUTE = 16  #: where they are ranked some thousand at a time
+LEAST_GALLERY = 512  #: images of a block, where memory allows
+_PER_COMPONENT_VALUE = 12  # one number of a component: float32 copy, another of unit length or centred
 _PER_ROW_VALUE = 16  # one query × gallery distance: both distances, and which pairs count
 
 
 def block_sizes(
-    queries: int, gallery: int, num_attributes: int, dimension: int, memory: int = MEMORY
+    queries: int,
+    gallery: int,
+    num_attributes: int,
+    dimension: int,
+    memory: int = MEMORY,
+    per_share: int = PER_PAIR_AND_ATTRIBUTE,
 ) -> tuple[int, int]:
     """How many queries and how many gallery images make a block.
 
@@ -29,14 +36,17 @@ def block_sizes(
         dimension: D.
         memory: bytes all temporary arrays may take together. A block of one query and one
             gallery image is never divided.
+        per_share: bytes for each pair and attribute.
 
     Returns:
         Queries and gallery images of a block, both at least 1.
     """
-    pairs = memory / 2 / (num_attributes * _PER_PAIR_AND_ATTRIBUTE)
-    images = memory / 8 / (num_attributes * dimension * _PER_COMPONENT_VALUE)
+    pairs = memory / 4 / (num_attributes * per_share)
+    images = memory / 4 / (num_attributes * dimension * _PER_COMPONENT_VALUE)
     rows = memory / 4 / (max(gallery, 1) * _PER_ROW_VALUE)
-    q = max(1, min(queries, int(min(math.sqrt(pairs), images, rows))))
+    # many queries, since the gallery is read again for each block of them; gallery images a few hundred
+    most = max(1, int(min(images, rows, max(math.sqrt(pairs), pairs / LEAST_GALLERY))))
+    q = max(1, math.ceil(queries / max(1, math.ceil(queries / most))))
     return q, max(1, min(gallery, int(min(pairs / q, images))))
 
 
@@ -79,7 +89,7 @@ def label_pairs(
         i, j = same_person_and_camera(query, gallery, rows).nonzero().unbind(1)
         removed.append(torch.stack([q_index[rows][i], g_index[j]]))
     u, v = torch.cat(removed, 1) if removed else torch.empty(2, 0, dtype=torch.long)
-    pairs = memory // 2 // (query.num_attributes * _PER_PAIR_AND_ATTRIBUTE)
+    pairs = memory // 2 // (query.num_attributes * PER_PAIR_AND_ATTRIBUTE)
     for rows in slices(len(q_rows), max(1, pairs // max(len(g_rows), 1))):
         weight = q_count[rows, None] * g_count
         inside = (u >= rows.start) & (u < rows.stop) & (g_count[v] > 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,8 +11,10 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.naming.chance import prior_shares
+from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
 from torchreid_amd.evaluation.pairs.blocks import (
     MEMORY,
+    PER_RANKED_PAIR_AND_ATTRIBUTE,
     block_sizes,
     label_pairs,
     same_person_and_camera,
@@ -21,7 +22,9 @@ from torchreid_amd.evaluation.pairs.blocks import (
 )
 from torchreid_amd.evaluation.pairs.pair_scores import PairScores
 from torchreid_amd.evaluation.pairs.record import DecompositionScores
-from torchreid_amd.interpreter.contributions import PairwiseDistance, check_form, contributions_matrix
+from torchreid_amd.interpreter.contributions import PairwiseDistance, check_form, unscaled_contributions
+
+IN_CACHE = 2**18  #: pairs whose distances are looked at together
 
 
 @torch.no_grad()
@@ -92,16 +95,19 @@ def score_pairs(
     state = PairScores(
         query.num_attributes, distance.name, form, [d.name for d in others], list(rankers), rates is not None
     )
-    sizes = block_sizes(len(query), len(gallery), query.num_attributes, query.embedding.shape[1], memory)
-    for q in progress(slices(len(query), sizes[0]), "scoring pairs, by query", len(query), sizes[0]):
-        q_distance, q_decomposed = _rows(
-            state, query, gallery, q, sizes[1], distance, others, rankers, device
-        )
+    size = (len(query), len(gallery), query.num_attributes, query.embedding.shape[1], memory)
+    rows, columns = block_sizes(*size, per_share=PER_RANKED_PAIR_AND_ATTRIBUTE)
+    for q in progress(slices(len(query), rows), "scoring pairs, by query", len(query), rows):
+        kept = ~same_person_and_camera(query, gallery, q)
+        found = _rows(state, query, gallery, q, columns, kept, distance, others, rankers, device)
+        for few in slices(len(kept), max(1, IN_CACHE // len(gallery))):
+            state.adre[distance.name].update_rows(*(x[few] for x in (*found, kept)), query.pids[q][few])
+        q_distance, q_decomposed = (x.numpy() for x in found)
         who = [x.numpy() for x in (query.pids[q], gallery.pids, query.camids[q], gallery.camids)]
         state.target.update(q_distance, *who)
         state.decomposed.update(q_decomposed, *who)
-        kept = ~same_person_and_camera(query, gallery, q).numpy()
-        state.correlation.update(q_distance, q_decomposed, kept, who[0])
+        state.correlation.update(q_distance, q_decomposed, kept.numpy(), who[0])
+        state.counts["used"] += int(kept.sum())
     state.counts["all"] = len(query) * len(gallery)
     _add_baselines(state, query, gallery, rates, memory)
     return state
@@ -113,50 +119,47 @@ def _rows(
     gallery: DecomposedImages,
     q: slice,
     size: int,
+    kept_rows: Tensor,
     distance: PairwiseDistance,
     others: Sequence[PairwiseDistance],
     rankers: Mapping[str, tuple[Tensor, Tensor]],
     device: torch.device,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Tensor, Tensor]:
     """Some queries against the gallery, block by block: both distances, (q, G)."""
     embedding, _ = one = query.block(q, device)
     labels, pids = query.known_labels[q].to(device), query.pids[q].to(device)
     distances = torch.empty(len(labels), len(gallery))
     decomposed = torch.empty_like(distances)
+    signed = state.form == "additive" or distance.name == "cosine"  # the latter by rounding
     for g in slices(len(gallery), size):
-        g_embedding, g_components = gallery.block(g, device)
+        g_embedding, _ = other_one = gallery.block(g, device)
         g_labels = gallery.known_labels[g].to(device)
-        kept = ~same_person_and_camera(query, gallery, q, g).to(device)
-        person = pids.unsqueeze(1).expand_as(kept)[kept]
+        kept = kept_rows[:, g].to(device)
         for other in others:
-            d = other.matrix(embedding, g_embedding)
-            parts, rest = contributions_matrix(other, state.form, one, (g_embedding, g_components))
-            whole = parts.sum(0) + rest
-            state.adre[other.name].update(d[kept], whole[kept], person)
+            parts, rest, scale = unscaled_contributions(other, state.form, one, other_one)
+            whole = parts.sum(0) * scale + rest
+            state.adre[other.name].update_rows(other.matrix(embedding, g_embedding), whole, kept, pids)
         d = distance.matrix(embedding, g_embedding)
-        parts, rest = contributions_matrix(distance, state.form, one, (g_embedding, g_components))
-        by_attributes = parts.sum(0)
-        whole = by_attributes + rest
-        distances[:, g], decomposed[:, g] = d, whole
-        between = d[kept]
-        state.adre[distance.name].update(between, whole[kept], person)
-        state.explained.update(*_explained(between, by_attributes[kept]), person)
+        parts, rest, scale = unscaled_contributions(distance, state.form, one, other_one)
+        by_attributes = parts.sum(0) * scale
+        distances[:, g], decomposed[:, g] = d, by_attributes + rest
+        state.explained.sums.add(_explained(d, by_attributes, kept), pids)
         known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
         annotated = kept & known
-        state.named.update_block(parts.permute(1, 2, 0).abs(), labels, g_labels, annotated, pids)
+        named = LabelledBlock(labels, g_labels, annotated, pids)
+        state.named.update_block(parts.abs_() if signed else parts, named)
         for name, (of_query, of_gallery) in rankers.items():
-            apart = (of_query[q].to(device).unsqueeze(1) - of_gallery[g].to(device)).abs()
-            state.baselines[name].update_block(apart, labels, g_labels, annotated, pids)
-        state.counts["used"] += int(kept.sum())
+            apart = of_query[q].to(device).T.unsqueeze(2) - of_gallery[g].to(device).T.unsqueeze(1)
+            state.baselines[name].update_block(apart.abs_().float(), named)
         state.counts["annotated"] += int(annotated.sum())
-    return distances.numpy(), decomposed.numpy()
+    return distances, decomposed
 
 
-def _explained(distance: Tensor, by_attributes: Tensor) -> tuple[Tensor, Tensor]:
-    """Which part of each distance the attributes make up, and whether it counts: (P,) each."""
-    apart = distance > 0
-    part = torch.where(apart, by_attributes / torch.where(apart, distance, 1.0), 0.0)
-    return part, apart
+def _explained(distance: Tensor, by_attributes: Tensor, kept: Tensor) -> Tensor:
+    """(q, 2) sum over pairs of the part of a distance that the attributes make up, and how many count."""
+    apart = kept & (distance > 0)
+    part = (by_attributes / distance).masked_fill_(~apart, 0.0)
+    return torch.stack([part.sum(1, dtype=torch.float64), apart.sum(1).double()], 1)
 
 
 def _add_baselines(
