@@ -256,8 +256,9 @@ def cases() -> dict[str, Case]:
         for head in heads:
             size = {"images": 8, "model": model, "head": head, **full}
             found[f"explanation-{head}-{model}"] = Case(explanation, size, {"images": 1, **small})
-    for gallery, dimension in ((1000, 512), (15913, 512), (15913, 2048), (100_000, 512)):
-        size = {"queries": 200, "gallery": gallery, "attributes": 26, "dimension": dimension}
+    market = [(3368, 15913, 512), (3368, 15913, 2048)]  # all of Market-1501: 4 and 11 GB of memory
+    for asked, gallery, dimension in (*((400, n, 512) for n in (1000, 10_000, 100_000)), *market):
+        size = {"queries": asked, "gallery": gallery, "attributes": 26, "dimension": dimension}
         quick = {"queries": 20, "gallery": gallery // 200, "attributes": 5, "dimension": 8}
         found[f"products-{gallery}-{dimension}"] = Case(products, size, quick, 1e-3)
     models = ("osnet_x0_25", "osnet_x1_0", "resnet50")

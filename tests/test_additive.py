@@ -13,7 +13,12 @@ from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.heads.directions import Directions
 from torchreid_amd.heads.recogniser import AttributeRecogniser, recognised
-from torchreid_amd.interpreter.contributions import contributions_between, contributions_matrix, shares_of
+from torchreid_amd.interpreter.contributions import (
+    contributions_between,
+    contributions_matrix,
+    shares_of,
+    unscaled_contributions,
+)
 from torchreid_amd.interpreter.decomposition import Decomposition
 from torchreid_amd.interpreter.distances import DISTANCES
 
@@ -358,3 +363,24 @@ def test_directions_take_an_unknown_label_as_the_mean_so_far():
     directions.update(torch.tensor([[1], [0], [0], [1]]), torch.tensor([[2.0], [0.0], [0.0], [2.0]]))
     directions.update(torch.full((3, 1), -1), torch.ones(3, 1))
     assert directions().item() == pytest.approx(2 / 1.14)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_unscaled_contributions_lack_a_factor(metric: str):
+    generator = torch.Generator().manual_seed(0)
+    query, gallery = (
+        (torch.rand(n, 4, generator=generator), torch.rand(2, n, 4, generator=generator)) for n in (3, 5)
+    )
+    for form in ("mean", "sum", "additive"):
+        found, rest, scale = unscaled_contributions(DISTANCES[metric], form, query, gallery)
+        expected, expected_rest = contributions_matrix(DISTANCES[metric], form, query, gallery)
+        torch.testing.assert_close(found * scale, expected)
+        torch.testing.assert_close(rest, expected_rest)
+
+
+def test_nothing_contributes_to_no_distance():
+    # e(i) = e(j) = (0, 2) though components differ: the first pair's are all 0 and so rank as they stand
+    one = (torch.tensor([[0.0, 2.0], [4.0, 2.0]]), torch.tensor([[[0.0, 4.0], [4.0, 2.0]]]))
+    other = (torch.tensor([[0.0, 2.0], [2.0, 4.0]]), torch.tensor([[[8.0, 0.0], [2.0, 4.0]]]))
+    found, _, scale = unscaled_contributions(DISTANCES["euclidean"], "additive", one, other)
+    assert scale[0, 0] == 0 and found[0, 0, 0] == 0 and (scale.view(-1)[1:] > 0).all()

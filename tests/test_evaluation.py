@@ -71,6 +71,17 @@ def test_retrieval_with_few_gallery_images_by_hand():
     assert percent["mINP"] == pytest.approx(100 * (2 / 3 + 1 / 4) / 2)  # n / place of the last
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_equal_distances_rank_in_the_order_of_the_gallery(kind: type):
+    # −0 and 0 are equal, and negative distances are nearer: places of person 7 are 2 (behind −1), 4 and 6
+    distances = np.array([[0.0, -0.0, 0.0, -1.0, 5.0, 5.0]], dtype=kind)
+    retrieval = Retrieval()
+    people = np.array([7, 5, 7, 5, 5, 7])
+    retrieval.update(distances, np.array([7]), people, np.array([0]), np.ones(6, int))
+    assert retrieval.percent()["mAP"] == pytest.approx(100 * (1 / 2 + 2 / 4 + 3 / 6) / 3)
+    assert retrieval.percent()["rank-1"] == 0
+
+
 def test_retrieval_without_any_valid_query_has_no_value():
     retrieval = Retrieval()
     one = np.array([1])

@@ -18,7 +18,7 @@ from two_processes import GALLERY, QUERY, RATES
 from torchreid_amd.evaluation import Mean, evaluate_decomposition, score_pairs, spearman
 from torchreid_amd.evaluation.completeness import Quantile
 from torchreid_amd.evaluation.retrieval import GalleryRankCorrelation
-from torchreid_amd.evaluation.statistics import IdentitySums, bootstrap_intervals, drawn_identities
+from torchreid_amd.evaluation.statistics import IdentitySums, ascending, bootstrap_intervals, drawn_identities
 from torchreid_amd.interpreter.distances import get_distance
 
 
@@ -102,6 +102,13 @@ def test_rank_correlation_by_hand():
     kept = np.array([[True, True, True, False], [True, True, True, True]])
     correlation.update(first, second, kept, np.array([5, 6]))
     assert correlation.mean.value == pytest.approx((0.5 - 1) / 2)  # 1 − 6·2/24 = 0.5, and −1
+
+
+def test_ascending_is_stable_for_both_precisions():
+    values = np.random.default_rng(0).integers(-5, 6, 3000) / 4
+    for kind in (np.float32, np.float64):
+        found = ascending(values.astype(kind))
+        assert found.tolist() == sorted(range(3000), key=lambda n: (values[n], n))
 
 
 def test_parts_of_the_queries_merge_to_the_whole():

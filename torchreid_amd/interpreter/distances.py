@@ -62,7 +62,7 @@ def _squared_matrix(x: Tensor, y: Tensor) -> Tensor:
 def _root(squared: Tensor) -> Tensor:
     """Square root with gradient 0, not infinite, where the distance vanishes; NaN stays NaN."""
     if not squared.requires_grad:
-        return F.threshold_(squared, _TINY, 0.0).sqrt_()
+        return F.threshold(squared, _TINY, 0.0, inplace=True).sqrt_()
     return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), squared * 0)
 
 

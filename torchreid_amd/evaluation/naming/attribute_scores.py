@@ -75,10 +75,10 @@ class AttributeScores:
             rows = block.kept.any(1)
             self.mean.sums.add(found[rows], block.identity[rows])
             return
-        for rows in slices(len(block.kept), max(1, PAIRS // max(1, block.kept.shape[1]))):
-            i, j = block.kept[rows].nonzero().unbind(1)
-            labels_i, identity = block.labels_i[rows][i], block.identity[rows][i]
-            self.update(shares[:, rows][:, i, j].T, labels_i, block.labels_j[j], None, identity)
+        for some in slices(len(block.kept), max(1, PAIRS // max(1, block.kept.shape[1]))):
+            i, j = block.kept[some].nonzero().unbind(1)
+            labels_i, identity = block.labels_i[some][i], block.identity[some][i]
+            self.update(shares[:, some][:, i, j].T, labels_i, block.labels_j[j], None, identity)
 
     def update_random(
         self,

@@ -100,8 +100,9 @@ def score_pairs(
     for q in progress(slices(len(query), rows), "scoring pairs, by query", len(query), rows):
         kept = ~same_person_and_camera(query, gallery, q)
         found = _rows(state, query, gallery, q, columns, kept, distance, others, rankers, device)
+        adre = state.adre[distance.name]
         for few in slices(len(kept), max(1, IN_CACHE // len(gallery))):
-            state.adre[distance.name].update_rows(*(x[few] for x in (*found, kept)), query.pids[q][few])
+            adre.update_rows(found[0][few], found[1][few], kept[few], query.pids[q][few])
         q_distance, q_decomposed = (x.numpy() for x in found)
         who = [x.numpy() for x in (query.pids[q], gallery.pids, query.camids[q], gallery.camids)]
         state.target.update(q_distance, *who)
