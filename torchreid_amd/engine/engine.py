@@ -20,7 +20,7 @@ from torchreid_amd.engine.amd_model import InterpretedModel
 from torchreid_amd.engine.before_training import check_folder, check_metric, check_steps
 from torchreid_amd.engine.cache.parts import StoredTarget
 from torchreid_amd.engine.cache.training import cache_path, stored_loader
-from torchreid_amd.engine.learner import precision, quick_interpreter, with_target
+from torchreid_amd.engine.learner import precision, quick_interpreter, quicken, with_target
 from torchreid_amd.engine.progress import write_progress
 from torchreid_amd.engine.written_run import save_engine_run
 from torchreid_amd.evaluation import (
@@ -130,6 +130,7 @@ class ImageAMDEngine(Engine):
         self.learner = self.model
         if cfg.fast:
             self.learner, layout, done = quick_interpreter(self.model, cfg.amp and has_bf16(self.device))
+            quicken(self.optimizer, self.device)
             chosen.append(done)
         self.precision, kind = precision(self.device, cfg.amp)
         if cfg.fast or cfg.amp:
