@@ -24,6 +24,7 @@ from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
 from torchreid_amd.evaluation.deletion.curves import deletion_record
 from torchreid_amd.evaluation.localisation.record import localisation_record, localisation_scores
 from torchreid_amd.evaluation.questions import PARTS, Settings
+from torchreid_amd.evaluation.recognition import SCORES
 from torchreid_amd.evaluation.report.figures import save_score_figures
 from torchreid_amd.evaluation.report.markdown import compare_runs
 from torchreid_amd.evaluation.report.tables import cell, grid, report_table
@@ -320,3 +321,43 @@ def test_exchanged_attributes_exchange_maps_and_average_maps(tmp_path: Path):
     found = localisation_scores(testbed, testbed.query, order=[3, 0, 1, 2], baselines=False)
     for row in ("interpreter", "average map"):
         assert found[row].percent()["pointing"] == pytest.approx(25)
+
+
+def test_retrieval_and_recognition_stand_side_by_side(perfect: dict[str, Any], tmp_path: Path):
+    def row(value: float, gain: float = 0.0) -> dict[str, Any]:
+        one = {"values": {"mAP": value}, "intervals": {"mAP": [value - 1, value + 1]}}
+        return one | {"gain": {"values": {"mAP": gain}, "intervals": {"mAP": None}}}
+
+    def scored(reranked: float, auc: float) -> dict[str, Any]:
+        rows = {"target": row(30), "k_reciprocal": row(35), "attributes": row(20)}
+        rows |= {"reranked": row(reranked, reranked - 30), "reranked_k_reciprocal": row(45)}
+        read, probe = ({"values": dict.fromkeys(SCORES, v), "intervals": {}} for v in (auc, 60.0))
+        for each in (read, probe):
+            each["values"]["combined_mAP"] = 50.0
+            each["intervals"] = dict.fromkeys([*SCORES, "combined_mAP"])
+        chance = {"mAP": 50.0, "combined_mAP": 25.0}
+        attributes = {"rows": {"readouts": read, "probe": probe}, "chance": chance}
+        return perfect | {"rerank": {"strength": 0.5, "rows": rows}, "attributes": attributes}
+
+    a = write_run(tmp_path / "a", "amd", {"toy": scored(40, 80)})
+    b = write_run(tmp_path / "b", "additive", {"toy": scored(38.5, 70)})
+    cells = {
+        line.split(" | ")[0][2:]: line[:-2].split(" | ")[1:] for line in compare_runs([a, b]).splitlines()
+    }
+    assert cells["mAP re-ranked by what is seen, %"] == [
+        "40.0 [39.0, 41.0]",
+        "38.5 [37.5, 39.5]",
+        "target 30.0 [29.0, 31.0]",
+        "–",
+    ]
+    both = "k-reciprocal 35.0 [34.0, 36.0]<br>target 30.0 [29.0, 31.0]"
+    assert cells["mAP re-ranked and k-reciprocal, %"][2] == both
+    assert cells["mAP gained by re-ranking, points"] == ["10.0", "8.5", "–", "–"]
+    assert cells["λ of re-ranking, chosen on training identities"] == ["0.5", "0.5", "–", "–"]
+    assert cells["area under the curve, %"] == ["80.0", "70.0", "linear probes 60.0", "50.0"]
+    assert cells["found by three attributes, mAP, %"][3] == "25.0"
+    assert cells["calibration error, % (low is good)"][3] == "–"
+    assert "mAP by the decomposed distance, %" not in cells  # neither run has it
+    unknown = {"not_scored": "no labels"}
+    c = write_run(tmp_path / "c", "amd", {"toy": scored(40, 80) | {"rerank": unknown, "attributes": unknown}})
+    assert "what is seen" not in compare_runs([c]) and "recognised?" not in compare_runs([c])

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.baselines.titles import TITLES
-from torchreid_amd.evaluation.report.tables import cell
+from torchreid_amd.evaluation.report.cells import cell
+from torchreid_amd.evaluation.report.markdown_retrieval import recognised, retrieved
+from torchreid_amd.evaluation.report.markdown_rows import NONE, Record, Row, beside, found_of
 from torchreid_amd.interpreter.run_record import read_run
 
 _AVERAGE = "average map"  #: depends on the interpreter, so it stands in its column
 _ACCOUNT, _LABELLED, _CONTRIBUTIONS = "account", "account, labels known", "contributions"  #: depend on it too
 _EQUAL = "every entry the same"
-BESIDE = 3  #: baselines that stand beside a score, the strongest first
-NONE = "–"
-
-Record = Mapping[str, Any]
-Found = tuple[float | None, Sequence[float] | None]  # a value and its interval
-Row = tuple[str, list[str]]
 
 
 def read_scores(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -71,7 +67,7 @@ def scores_markdown(title: str, names: Sequence[str], records: Sequence[Record])
         records: what ``scores.json`` holds of each for this data set. Baselines and chance do not
             depend on the interpreter and are taken from the first.
     """
-    parts = (_adds_up, _named, _placed, _accounts, _effects, _removal, _sane)
+    parts = (_adds_up, _named, _placed, _accounts, _effects, _removal, _sane, retrieved, recognised)
     head = [title, *(f"`{name}`" for name in names), "without an interpreter", "chance"]
     lines = [head, ["--"] * len(head)]
     for part in parts:
@@ -114,7 +110,7 @@ def _named(records: Sequence[Record]) -> tuple[str, list[Row]]:
         ("common_hit_rate", "common hits, %"),
     ):
         found = {n: (v[score], first["intervals"].get(n, {}).get(score)) for n, v in baselines.items()}
-        rows.append((words, [*_own(records, score), _beside(found), cell(first["random"][score])]))
+        rows.append((words, [*_own(records, score), beside(found), cell(first["random"][score])]))
     return "Does it name the right attributes?", rows
 
 
@@ -133,7 +129,7 @@ def _placed(records: Sequence[Record]) -> tuple[str, list[Row]]:
             of = "" if title is None else f"{title}, "
             rows.append(_row(f"{words}, {of}%", each, score, chance))
             if score == "pointing" and all(_AVERAGE in r for r in each):
-                own = [cell(*_found(r[_AVERAGE], score)) for r in each]
+                own = [cell(*found_of(r[_AVERAGE], score)) for r in each]
                 rows.append((f"{words} of its average map, {of}%", [*own, NONE, NONE]))
     first = [cell(r["place"]["own_region_first"]) for r in records]
     chance = cell(records[0]["place"].get("own_region_first_chance"))
@@ -156,7 +152,7 @@ def _accounts(records: Sequence[Record]) -> tuple[str, list[Row]]:
         ("TV in five parts, labels known", [*_way(by_part, _LABELLED, "tv", 2), NONE, NONE]),
         ("TV in five parts, contributions alone", [*_way(by_part, _CONTRIBUTIONS, "tv", 2), NONE, NONE]),
     ]
-    named, true = _way(fine, _ACCOUNT, "attributes"), cell(*_found(fine[0][_ACCOUNT], "attributes_true"))
+    named, true = _way(fine, _ACCOUNT, "attributes"), cell(*found_of(fine[0][_ACCOUNT], "attributes_true"))
     rows.append(("of it, made up by attributes, %", [*named, f"true {true}", NONE]))
     return "Does it say what would happen? The whole distance", rows
 
@@ -164,13 +160,13 @@ def _accounts(records: Sequence[Record]) -> tuple[str, list[Row]]:
 def _accounted(words: str, each: Sequence[Record], score: str, digits: int) -> Row:
     """One score of accounts, and the strongest of the others; equal shares are chance."""
     own = (_ACCOUNT, _LABELLED, _CONTRIBUTIONS, _EQUAL)
-    others = {name: _found(row, score) for name, row in each[0].items() if name not in own}
+    others = {name: found_of(row, score) for name, row in each[0].items() if name not in own}
     chance = cell(each[0][_EQUAL]["values"][score], None, digits)
-    return words, [*_way(each, _ACCOUNT, score, digits), _beside(others, digits, low=score == "tv"), chance]
+    return words, [*_way(each, _ACCOUNT, score, digits), beside(others, digits, low=score == "tv"), chance]
 
 
 def _way(each: Sequence[Record], way: str, score: str, digits: int = 1) -> list[str]:
-    return [cell(*_found(rows[way], score), digits) if way in rows else NONE for rows in each]
+    return [cell(*found_of(rows[way], score), digits) if way in rows else NONE for rows in each]
 
 
 def _effects(records: Sequence[Record]) -> tuple[str, list[Row]]:
@@ -178,7 +174,7 @@ def _effects(records: Sequence[Record]) -> tuple[str, list[Row]]:
         return "", []
     each = [record["effect"]["rows"] for record in records]
     values = each[0]["interpreter"]["values"]
-    slopes = [cell(*_found(rows["interpreter"], "slope"), 2) for rows in each]
+    slopes = [cell(*found_of(rows["interpreter"], "slope"), 2) for rows in each]
     return "Does it say what would happen? One change alone", [
         _row("Spearman with the drop, within a pair", each, "spearman", "0.00", 2),
         _row("largest one right, %", each, "largest", cell(values["largest_chance"])),
@@ -190,13 +186,9 @@ def _effects(records: Sequence[Record]) -> tuple[str, list[Row]]:
 
 def _row(words: str, each: Sequence[Record], score: str, chance: str, digits: int = 1) -> Row:
     """One score of rows with ``values`` and ``intervals``, and the strongest of the other rows."""
-    own = [cell(*_found(rows["interpreter"], score), digits) for rows in each]
-    others = {n: _found(row, score) for n, row in each[0].items() if n not in ("interpreter", _AVERAGE)}
-    return words, [*own, _beside(others, digits), chance]
-
-
-def _found(row: Record, score: str) -> Found:
-    return row["values"][score], row["intervals"][score]
+    own = [cell(*found_of(rows["interpreter"], score), digits) for rows in each]
+    others = {n: found_of(row, score) for n, row in each[0].items() if n not in ("interpreter", _AVERAGE)}
+    return words, [*own, beside(others, digits), chance]
 
 
 def _removal(records: Sequence[Record]) -> tuple[str, list[Row]]:
@@ -233,9 +225,3 @@ def _sane(records: Sequence[Record]) -> tuple[str, list[Row]]:
     moved = [cell(s["values"]["moved"], s["intervals"]["moved"], 2) for s in stability]
     noise = f"share that moves under noise of {stability[0]['noise']:g} grey levels, %"
     return "Is it sane?", [*rows, (noise, [*moved, NONE, NONE])]
-
-
-def _beside(found: Mapping[str, Found], digits: int = 1, low: bool = False) -> str:
-    known = {name: value for name, value in found.items() if value[0] is not None}
-    best = sorted(known, key=lambda name: known[name][0] or 0, reverse=not low)[:BESIDE]
-    return "<br>".join(f"{TITLES.get(name, name)} {cell(*known[name], digits)}" for name in best) or NONE
