@@ -19,8 +19,10 @@ import torchreid_amd as amd
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.auditing.audited_set import audited_sets
 from torchreid_amd.cli import main
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.host import build_model
 from torchreid_amd.core.images import read_image
+from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.targets.weights import write_checkpoint
 
 
@@ -96,6 +98,24 @@ def test_the_seed_gives_the_same_and_another_another(photographs: SimpleNamespac
     one, again, other = (amd.audit(bright(), photographs, pairs=2, seed=s).to_dict() for s in (0, 0, 1))
     assert one == again
     assert one["model"]["kinds"] != other["model"]["kinds"]
+
+
+def test_stored_features_are_audited_without_embedding_anybody(
+    photographs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explainer, other = bright(), bright(2.0)
+    folder = Path(photographs.query[0][0]).parent
+    amd.extract(explainer, folder, tmp_path / "all.h5")
+    whole = amd.audit(explainer, photographs, pairs=3, labels=Labels())
+    with pytest.raises(InputError, match="weights"):
+        amd.audit(other, photographs, pairs=3, stores=[tmp_path / "all.h5"])
+    few = [path for path, *_ in photographs.query]
+    amd.extract(explainer, few, tmp_path / "few.h5")
+    with pytest.raises(InputError, match="and 5 more cannot be found among the stored features"):
+        amd.audit(explainer, photographs, pairs=3, stores=[tmp_path / "few.h5"])
+    monkeypatch.setattr(Decomposer, "embed_files", lambda *_: pytest.fail("a photograph was embedded"))
+    stored = amd.audit(explainer, photographs, pairs=3, labels=Labels(), stores=[tmp_path / "all.h5"])
+    assert stored.to_json() == whole.to_json()
 
 
 def test_two_models_see_the_same_pairs(photographs: SimpleNamespace) -> None:

@@ -150,6 +150,78 @@ def test_a_gallery_is_searched(learnt: Path, capsys: pytest.CaptureFixture[str])
     assert all("blue_hat" in line for line in capsys.readouterr().out.splitlines()[1:3])
 
 
+def test_a_stored_gallery_is_reranked_and_searched(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    explainer = amd.Explainer.from_target("osnet_x0_25", learnt / "weights.pth", (64, 32))
+    halves = learnt / "halves"
+    for n, path in enumerate(sorted((learnt / "gallery").iterdir())):
+        (halves / str(n % 2)).mkdir(parents=True, exist_ok=True)
+        (halves / str(n % 2) / path.name).write_bytes(path.read_bytes())
+    stores = [amd.extract(explainer, halves / n, learnt / f"{n}.h5", seen=True) for n in ("0", "1")]
+    assert stores[0].verify() == [] and stores[0].seen.shape[0] == 4
+    assert torch.equal(
+        torch.from_numpy(np.array(stores[1].seen)),
+        look(explainer.decomposer, [stores[1].file(row) for row in range(4)]).features,
+    )
+    reranker = amd.rerank.Reranker.load(learnt / "learnt.safetensors")
+    query = learnt / "query.png"
+    files = [store.file(row) for store in stores for row in range(4)]
+    for options in ({}, {"strength": 0.5}, {"reciprocal": True}):
+        photographs = amd.rerank.rank(reranker, explainer, query, files, **options)
+        found = amd.rerank.rank(reranker, explainer, query, stores, **options)
+        assert found.order == photographs.order and found.names == photographs.names == tuple(files)
+        np.testing.assert_allclose(found.distances, photographs.distances, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(found.probabilities, photographs.probabilities, atol=1e-5)
+    whole = explainer.explain_ranking(query, files, topk=3, reranker=reranker)
+    found = explainer.explain_ranking(query, stores, topk=3, reranker=reranker)
+    assert list(found.gallery_names) == [files[n] for n in whole.order[:3]] and found.strength == 50
+    assert found.distances == pytest.approx([whole.distances[n] for n in whole.order[:3]], rel=1e-4)
+    with pytest.raises(InputError, match="both stored features and photographs"):
+        amd.rerank.rank(reranker, explainer, query, [stores[0], query])
+
+    given = (
+        "--gallery",
+        str(learnt / "0.h5"),
+        "--gallery",
+        str(learnt / "1.h5"),
+        "--json",
+        str(learnt / "s.json"),
+    )
+    assert main(command(learnt, "rerank", str(query), *given)) == 0
+    first = [row["name"] for row in json.loads((learnt / "s.json").read_text())["gallery"]]
+    assert first == [files[n] for n in amd.rerank.rank(reranker, explainer, query, files).order]
+    capsys.readouterr()
+    assert main((*command(learnt, "search", *given[:4], "red"), "--", "-hat")) == 0
+    assert all("red_bare" in line for line in capsys.readouterr().out.splitlines()[1:3])
+    # without what is seen the photographs are looked at, and an index is refused
+    amd.extract(explainer, learnt / "gallery", learnt / "plain.h5")
+    plain = ("--gallery", str(learnt / "plain.h5"))
+    assert main(command(learnt, "rerank", str(query), *plain)) == 0
+    capsys.readouterr()
+    assert main(command(learnt, "rank", str(query), *plain, "--rerank", "--search", "flat")) == 2
+    assert "extract it again with --seen, or leave out --search" in capsys.readouterr().err
+    with pytest.raises(InputError, match="made without seen; extract it again with --seen"):
+        explainer.explain_ranking(query, amd.Store(learnt / "plain.h5"), reranker=reranker)
+
+
+def test_what_an_index_finds_is_reranked(learnt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss")
+    monkeypatch.setattr("torchreid_amd.gallery.approximate.LEAST", 1)
+    explainer = amd.Explainer.from_target("osnet_x0_25", learnt / "weights.pth", (64, 32))
+    store = amd.extract(explainer, learnt / "gallery", learnt / "indexed.h5", seen=True)
+    reranker = amd.rerank.Reranker.load(learnt / "learnt.safetensors")
+    query = learnt / "query.png"
+    found = explainer.explain_ranking(query, store, topk=3, reranker=reranker, search="flat")
+    assert found.gallery_names == explainer.explain_ranking(query, store, 3, reranker=reranker).gallery_names
+    monkeypatch.setattr(
+        "torchreid_amd.explanation.stored_gallery.SHORTLIST", 1
+    )  # three are found, and ordered
+    near = explainer.explain_ranking(query, store, topk=3).gallery_names
+    found = explainer.explain_ranking(query, store, topk=3, reranker=reranker, search="flat")
+    assert set(found.gallery_names) == set(near)
+    order = amd.rerank.rank(reranker, explainer, query, list(near)).order
+    assert list(found.gallery_names) == [near[n] for n in order]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -157,6 +229,8 @@ def test_a_gallery_is_searched(learnt: Path, capsys: pytest.CaptureFixture[str])
         (("rerank", "query.png", "gallery", "--people", "people"), "belong together"),
         (("rerank", "query.png", "gallery", "--topk", "0"), "at least 1"),
         (("rerank", "query.png", "gallery", "--strength", "-1"), "give 0 or more"),
+        (("rerank", "query.png", "gallery", "--search", "flat"), "rerank compares with every photograph"),
+        (("search", "gallery", "red", "--search", "flat"), "search compares with every photograph"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -25,6 +25,9 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import json_text, save_text
 from torchreid_amd.explanation.explainer import Explainer
 from torchreid_amd.explanation.photographs import LabelsByPath
+from torchreid_amd.gallery.mark import Mark
+from torchreid_amd.gallery.store import Store
+from torchreid_amd.gallery.stored_seen import embedding_of_files
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 
@@ -133,6 +136,7 @@ def audit(
     seed: int = 0,
     compare_with: Explainer | None = None,
     labels: LabelsByPath | None = None,
+    stores: Sequence[str | os.PathLike[str]] = (),
 ) -> Audit:
     """Find what a model's distances are made of over a test set.
 
@@ -146,6 +150,8 @@ def audit(
         seed: of the pairs and permutations.
         compare_with: another model, which is asked of the same pairs.
         labels: of photographs, with ``schema`` and ``labels(paths)``; the data set's own, if not given.
+        stores: files that have all its photographs (:func:`torchreid_amd.extract`): they are not embedded
+            again then, and those of the pairs alone are opened. The other model embeds for itself.
 
     Raises:
         InputError: no test set, one that cannot be loaded or shows fewer than two persons, too few pairs,
@@ -180,7 +186,10 @@ def audit(
             f"the first model's distance is {metric.name}, the second's "
             f"{compare_with.interpreter.metric}; compare models of one metric"
         )
-    embedded = [_embed(explainer, one) for one in data]
+    opened = [Store(path) for path in stores]
+    for store in opened:
+        store.check(Mark.of(explainer.decomposer))
+    embedded = [_embed(explainer, one, opened) for one in data]
     searched = [search(metric, two, one) for two, one in zip(embedded, data, strict=True)]
     drawn = draw(searched, data, pairs, seed)
     _check(drawn, data)
@@ -198,9 +207,13 @@ def audit(
     return Audit(tuple(map(_looked, data)), pairs, seed, found, second, compared, shown)
 
 
-def _embed(explainer: Explainer, data: AuditedSet) -> tuple[Tensor, Tensor]:
+def _embed(explainer: Explainer, data: AuditedSet, stores: Sequence[Store] = ()) -> tuple[Tensor, Tensor]:
     decomposer = Decomposer(explainer.interpreter, explainer.size, explainer.norm_mean, explainer.norm_std)
-    return decomposer.embed_files(data.query.paths), decomposer.embed_files(data.gallery.paths)
+    query, gallery = (
+        embedding_of_files(stores, side.paths) if stores else decomposer.embed_files(side.paths)
+        for side in (data.query, data.gallery)
+    )
+    return query, gallery
 
 
 def _schema(explainer: Explainer, data: Sequence[AuditedSet]) -> AttributeSchema:

@@ -27,6 +27,9 @@ def add(commands: Any) -> None:
         metavar="RUN2",
         help="another run, or with --model another checkpoint of it, side by side",
     )
+    audit.add_argument(
+        "--store", action="append", default=[], metavar="FILE", help="what extract wrote; may be repeated"
+    )
     output_options(audit, of_pairs=False)
     audit.set_defaults(run=run)
 
@@ -58,5 +61,5 @@ def run(args: argparse.Namespace) -> None:
     first = explainer(args.weights, args.folder)
     second = explainer(args.compare if args.model else None, args.compare) if args.compare else None
     root = args.root or ("reid-data" if args.model else "")
-    found = audit(first, args.targets, root=root, pairs=args.pairs, seed=args.seed, compare_with=second)
-    write(found, args)
+    options = {"root": root, "pairs": args.pairs, "seed": args.seed, "stores": args.store}
+    write(audit(first, args.targets, compare_with=second, **options), args)

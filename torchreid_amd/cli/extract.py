@@ -20,6 +20,9 @@ def add(commands: Any) -> None:
     extract.add_argument("--store", required=True, metavar="FILE", help="the file to write (.h5)")
     dataset_options(extract)
     extract.add_argument("--maps", action="store_true", help="also store the head's maps")
+    extract.add_argument(
+        "--seen", action="store_true", help="also store what re-ranking and search by attributes need"
+    )
     extract.add_argument("--no-components", action="store_true", help="store embeddings alone")
     extract.add_argument(
         "--verify", action="store_true", help="check what is stored already, and make again what is damaged"
@@ -45,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
         splits=args.split,
         components=not args.no_components,
         maps=args.maps,
+        seen=args.seen,
         skip_broken=args.skip_broken,
         verify=args.verify,
     )

@@ -11,6 +11,7 @@ from torchreid_amd.core.errors import InputError
 
 if TYPE_CHECKING:
     from torchreid_amd.explanation.explainer import Explainer
+    from torchreid_amd.gallery.store import Store
 
 
 def explainer_of(args: argparse.Namespace, photographs: str, least: int) -> tuple[Explainer, list[str]]:
@@ -44,16 +45,41 @@ def config_tree(explainer: Explainer, args: argparse.Namespace) -> Any:
     return cfg
 
 
-def photographs_of(explainer: Explainer, args: argparse.Namespace, given: Sequence[str]) -> list[str]:
-    """The photographs of a gallery, those of stored features among them."""
+def seen_or_photographs(
+    explainer: Explainer, args: argparse.Namespace, given: Sequence[str]
+) -> list[str] | list[Store]:
+    """A gallery to be re-ranked or searched: stores that have what is seen, else photographs."""
     from torchreid_amd.gallery.given import gallery_of
     from torchreid_amd.gallery.store import Store
 
     found = gallery_of(
         [*given, *args.gallery], config_tree(explainer, args), args.split, args.skip_broken, args.photographs
     )
-    listed = [[g.file(row) for row in range(len(g))] if isinstance(g, Store) else [g] for g in found]
-    return [path for paths in listed for path in paths]
+    stores = [one for one in found if isinstance(one, Store)]
+    if not stores:
+        return [one for one in found if not isinstance(one, Store)]
+    lacking = [store for store in stores if "seen" not in store]
+    if not lacking:
+        return stores
+    if args.search != "exact":
+        raise InputError(
+            f"{str(lacking[0].path)!r} was made without what is seen, which --search {args.search} re-ranks "
+            "by; extract it again with --seen, or leave out --search"
+        )
+    return [store.file(row) for store in stores for row in range(len(store))]
+
+
+def check_exact(args: argparse.Namespace, command: str) -> None:
+    """That no index is asked for where every photograph is compared.
+
+    Raises:
+        InputError: one is.
+    """
+    if args.search != "exact":
+        raise InputError(
+            f"{command} compares with every photograph, --search {args.search} does not apply; leave it out, "
+            "or re-rank what an index finds: rank --rerank --search"
+        )
 
 
 def reranker_of(explainer: Explainer, args: argparse.Namespace) -> Any:

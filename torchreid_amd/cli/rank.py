@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from torchreid_amd.cli.given import config_tree, explainer_of, photographs_of, reranker_of
+from torchreid_amd.cli.given import config_tree, explainer_of, reranker_of, seen_or_photographs
 from torchreid_amd.cli.options import gallery_options, learnt_options, model_options, output_options
 from torchreid_amd.cli.results import write
 
@@ -33,8 +33,9 @@ def run(args: argparse.Namespace) -> None:
     from torchreid_amd.gallery.given import gallery_of
 
     if args.rerank:
-        reranker, files = reranker_of(explainer, args), photographs_of(explainer, args, given)
-        write(explainer.explain_ranking(query, files, topk=args.topk, reranker=reranker), args)
+        found, reranker = seen_or_photographs(explainer, args, given), reranker_of(explainer, args)
+        options = {"topk": args.topk, "search": args.search, "reranker": reranker}
+        write(explainer.explain_ranking(query, found, **options), args)
         return
     gallery = gallery_of(
         [*given, *args.gallery], config_tree(explainer, args), args.split, args.skip_broken, args.photographs

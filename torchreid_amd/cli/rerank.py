@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from torchreid_amd.cli.given import explainer_of, photographs_of, reranker_of
+from torchreid_amd.cli.given import check_exact, explainer_of, reranker_of, seen_or_photographs
 from torchreid_amd.cli.options import gallery_options, learning_options
 from torchreid_amd.cli.results import print_found
 
@@ -27,9 +27,10 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_exact(args, "rerank")
     explainer, (query, *given) = explainer_of(args, "QUERY GALLERY...", 1 if args.gallery else 2)
     from torchreid_amd.gallery.ranked import rank
 
     reranker = reranker_of(explainer, args)
-    gallery = photographs_of(explainer, args, given)
+    gallery = seen_or_photographs(explainer, args, given)
     print_found(rank(reranker, explainer, query, gallery, args.strength, args.k_reciprocal), args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from torchreid_amd.cli.given import explainer_of, photographs_of, reranker_of
+from torchreid_amd.cli.given import check_exact, explainer_of, reranker_of, seen_or_photographs
 from torchreid_amd.cli.options import gallery_options, language_option, learning_options
 from torchreid_amd.cli.results import print_found
 
@@ -28,12 +28,14 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_exact(args, "search")
     explainer, given = explainer_of(args, "GALLERY ATTRIBUTE...", 1 if args.gallery else 2)
     from torchreid_amd.gallery.asked import search, wanted_by
+    from torchreid_amd.gallery.stored_seen import names_of
 
     words = (given if args.gallery else given[1:]) + args.opts[1:]
     reranker = reranker_of(explainer, args)
     wanted_by(words, reranker.schema, reranker.readouts.known.tolist())  # before anything is looked at
-    gallery = photographs_of(explainer, args, [] if args.gallery else given[:1])
+    gallery = seen_or_photographs(explainer, args, [] if args.gallery else given[:1])
     explainer.readouts = reranker.readouts
-    print_found(search(explainer.attributes(gallery), gallery, words, reranker.schema), args)
+    print_found(search(explainer.attributes(gallery), names_of(gallery), words, reranker.schema), args)

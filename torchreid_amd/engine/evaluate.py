@@ -135,7 +135,7 @@ def _score(
     testbed = Testbed(
         engine.decomposer, photographs[0], photographs[1], train, embedding, truth, settings.seed
     )
-    as_seen = SeenTestbed(testbed, reranker, rates, rankers, engine.normalize_feature)
+    as_seen = SeenTestbed(testbed, reranker, rates, rankers, engine.normalize_feature, stores)
     for part, answer in questions(testbed, settings, rates, (query, gallery), fitted, as_seen).items():
         print(f"{part} ...", flush=True)
         record[part] = answer()

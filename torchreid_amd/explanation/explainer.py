@@ -36,11 +36,13 @@ from torchreid_amd.explanation.photographs import (
     LabelsByPath,
 )
 from torchreid_amd.explanation.stored_gallery import rank_stored
+from torchreid_amd.gallery.mark import Mark
 from torchreid_amd.gallery.of_run import readouts_of_run
 from torchreid_amd.gallery.readouts import AttributeReadouts
 from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import look
 from torchreid_amd.gallery.store import Store
+from torchreid_amd.gallery.stored_seen import seen_blocks, stores_among
 from torchreid_amd.heads.nothing import NoHead
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.interpreter import Interpreter
@@ -242,16 +244,16 @@ class Explainer:
         if not isinstance(gallery, Store):
             photographs = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
         stores = [given for given in photographs if isinstance(given, Store)]
-        if stores and reranker is not None:
-            raise InputError("what is seen is not stored; to re-rank, give photographs instead of a store")
         if stores and len(stores) == len(photographs):
-            return rank_stored(self, query, stores, topk, batch_size, search)
+            return rank_stored(self, query, stores, topk, batch_size, search, reranker)
         if search != "exact":
             raise InputError(f"search is {search!r}; an index is of stored features, extract them first")
         return rank_photographs(self._batches(), query, photographs, topk, batch_size, same, reranker)
 
-    def attributes(self, photographs: Sequence[ImageLike]) -> Tensor:
+    def attributes(self, photographs: Sequence[ImageLike] | Sequence[Store]) -> Tensor:
         """Calibrated probabilities of "yes" (N, M), of every attribute of the people on N photographs.
+
+        Of stored features (``amd.extract(…, seen=True)``) no photograph is opened.
 
         They are read off the target's own layers. In a run they are learnt from its training photographs
         when they are first asked for, unless a re-ranker was kept there; an explainer of a model alone is
@@ -262,7 +264,10 @@ class Explainer:
         """
         if self.readouts is None:
             self.readouts = readouts_of_run(self._decomposer, self.config, self.schema, self._folder)
-        return self.readouts.probabilities(look(self._decomposer, photographs).features)
+        given: Any = photographs
+        stores = stores_among(given, Mark.of(self._decomposer))
+        blocks = seen_blocks(stores) if stores else [look(self._decomposer, given)]
+        return torch.cat([self.readouts.probabilities(block.features) for block in blocks])
 
     @property
     def decomposer(self) -> Decomposer:

@@ -22,6 +22,7 @@ from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.gallery.layout import in_bytes
 from torchreid_amd.gallery.listing import Listed, listed
 from torchreid_amd.gallery.mark import Mark
+from torchreid_amd.gallery.seen import rows_of
 from torchreid_amd.gallery.store import SPLITS, Store
 from torchreid_amd.gallery.writer import Writer, copy_rows, laid_out, name_bytes
 from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
@@ -49,6 +50,7 @@ def extract(
     splits: Sequence[str] = ("gallery",),
     components: bool = True,
     maps: bool = False,
+    seen: bool = False,
     skip_broken: bool = False,
     verify: bool = False,
     batch_size: int = BATCH,
@@ -66,6 +68,7 @@ def extract(
         splits: of a data set: ``'train'``, ``'query'``, ``'gallery'``.
         components: also store the components (N, M, D), in half precision; scores need them, rankings do not.
         maps: also store the head's maps (N, M, h, w), in half precision.
+        seen: also store what re-ranking and search by attributes need (N, F).
         skip_broken: leave out photographs that cannot be read, and list them, instead of stopping.
         verify: read what is there already against its checksums, and make again what is damaged.
         batch_size: photographs a forward pass.
@@ -96,6 +99,7 @@ def extract(
     path = Path(store).expanduser()
     mark = Mark.of(decomposer)
     wanted = {"components": components and bool(mark.attributes), "maps": maps and bool(mark.attributes)}
+    wanted["seen"] = seen
     known = _already(path, mark, wanted)
     rows = known.rows() if known else {}
     new = [one for one in photographs if one.path not in rows]
@@ -170,10 +174,11 @@ def _lay_out(
     count = old + len(new)
     root = known.root if known else os.path.commonpath([os.path.dirname(one.path) for one in new])
     names = name_bytes([_below(root, one.path) for one in new])
-    image = torch.zeros(1, 3, *decomposer.size)
+    image = torch.zeros(1, 3, *decomposer.size, device=decomposer.device)
     one = decomposer.decompose(image)
     shapes = {name: (count,) for name in ("name", "bytes", "identity", "camera", "split", "checksum")}
     features = {"embedding": one.embedding, "components": one.components, "maps": one.maps}
+    features["seen"] = rows_of(decomposer.interpreter.target, image).features
     shapes |= {k: (count, *v.shape[1:]) for k, v in features.items() if wanted.get(k, True)}
     longest = max(map(len, names))
     if known is not None:
@@ -210,8 +215,11 @@ def _fill(path: Path, writer: Writer, decomposer: Decomposer, rows: list[int], b
         batches = _read(store, reader, decomposer, rows, batch_size)
         for part, images in progress(batches, "extracting features", len(rows), batch_size):
             files = [store.file(row) for row in part]
-            whole = decomposer.decompose(images.to(decomposer.device), files, batch_size)
+            images = images.to(decomposer.device)
+            whole = decomposer.decompose(images, files, batch_size)
             features = {"embedding": whole.embedding, "components": whole.components, "maps": whole.maps}
+            if "seen" in store:
+                features["seen"] = rows_of(decomposer.interpreter.target, images).features
             for name, values in features.items():
                 if name in store:
                     writer.put(name, part, _kept(values, name, files, store))

@@ -35,8 +35,9 @@ ARRAYS = {
     "embedding": ("<f4", 1),
     "components": ("<f2", 2),
     "maps": ("<f2", 3),
+    "seen": ("<f4", 1),
 }
-OPTIONAL = ("components", "maps")
+OPTIONAL = ("components", "maps", "seen")
 FEATURES = ("embedding", *OPTIONAL)  #: what the model makes, in the order of the checksum
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import ImageLike, image_name, list_images
+from torchreid_amd.gallery.mark import Mark
 from torchreid_amd.gallery.rerank import Reranker
-from torchreid_amd.gallery.seen import look
+from torchreid_amd.gallery.seen import Seen, joined, look
+from torchreid_amd.gallery.store import Store
+from torchreid_amd.gallery.stored_seen import names_of, seen_blocks, stores_among
 from torchreid_amd.interpreter.decomposer import Decomposer
 
 YES = 0.5  #: an attribute is said of somebody above this probability
@@ -118,7 +120,7 @@ def rank(
     reranker: Reranker,
     explainer: Explains,
     query: ImageLike,
-    gallery: Sequence[ImageLike] | str | os.PathLike[str],
+    gallery: Sequence[ImageLike] | Sequence[Store] | str | os.PathLike[str],
     strength: float | None = None,
     reciprocal: bool = False,
 ) -> Reranked:
@@ -128,7 +130,7 @@ def rank(
         reranker: fitted for the target.
         explainer: of that target.
         query: a photograph.
-        gallery: N photographs, or a folder of image files.
+        gallery: N photographs, a folder of image files, or stores that have what is seen.
         strength: λ instead of the chosen one.
         reciprocal: whether k-reciprocal re-ranking comes on top.
 
@@ -137,28 +139,40 @@ def rank(
     """
     decomposer = explainer.decomposer
     reranker.checked(decomposer.interpreter.target)
-    if isinstance(gallery, str | os.PathLike):
-        gallery = list_images(gallery)
-    both = look(decomposer, [query, *gallery])
-    asked, others = both.part(slice(0, 1)), both.part(slice(1, None))
-    if not len(others):
+    given: list[Any] = list_images(gallery) if isinstance(gallery, str | os.PathLike) else list(gallery)
+    if not given:
         raise InputError("the gallery is empty; give at least one photograph")
-    own = reranker.distances(asked, others, 0.0)[0].numpy()
-    found = (
-        reranker.k_reciprocal(asked, others, strength)[0]
-        if reciprocal
-        else reranker.distances(asked, others, strength)[0].numpy()
-    )
+    stores = stores_among(given, Mark.of(decomposer))
+    asked = look(decomposer, [query])
+    if stores:
+        names = names_of(stores)
+        blocks: Iterable[Seen] = seen_blocks(stores)
+    else:
+        names = [image_name(p) or f"gallery {n}" for n, p in enumerate(given, 1)]
+        blocks = [look(decomposer, given)]
+    if reciprocal:
+        blocks = [joined(blocks)]
+    parts = [
+        (
+            reranker.distances(asked, block, 0.0)[0].numpy(),
+            reranker.k_reciprocal(asked, block, strength)[0]
+            if reciprocal
+            else reranker.distances(asked, block, strength)[0].numpy(),
+            reranker.probabilities(block).numpy(),
+        )
+        for block in blocks
+    ]
+    own, found, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
     before = np.empty(len(own), dtype=int)
     before[np.argsort(own, kind="stable")] = np.arange(1, len(own) + 1)
     return Reranked(
         image_name(query) or "query",
-        tuple(image_name(p) or f"gallery {n}" for n, p in enumerate(gallery, 1)),
+        tuple(names),
         np.asarray(found, dtype=np.float32),
         own,
         tuple(int(i) for i in np.argsort(found, kind="stable")),
         tuple(int(place) for place in before),
-        torch.cat([reranker.probabilities(asked), reranker.probabilities(others)]).numpy(),
+        np.concatenate([reranker.probabilities(asked).numpy(), probabilities]),
         reranker.schema,
         reranker.strength if strength is None else float(strength),
         reranker.choice.reason if strength is None else "given",

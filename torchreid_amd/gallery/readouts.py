@@ -25,7 +25,7 @@ FOLDS = 5  #: parts of the people, each left out once
 PENALTIES = (0.3, 1.0, 3.0, 10.0)  #: candidates, for features of variance 1
 SHRINKAGE = 0.05  #: share of the mean variance that is added to the within-person covariance
 _STEPS = 25  #: of Newton's method; it has converged long before
-_FLAT = 1e-2  #: penalty on the slope of a calibration, against attributes that hardly anybody has
+_FLAT = 1e-4  #: penalty on the slope of a calibration, against attributes that hardly anybody has
 _SURE = 12.0  #: bound of log-odds
 
 

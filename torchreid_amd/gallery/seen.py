@@ -7,7 +7,7 @@ embedding of a model trained elsewhere has thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,4 +79,10 @@ def look(decomposer: Decomposer, photographs: Sequence[ImageLike], batch_size: i
             name = image_name(given[at]) or f"photograph {start + at + 1}"
             raise InputError(f"the model's features of {name!r} are not finite; check the target's weights")
         parts.append(found)
-    return Seen(torch.cat([p.embedding for p in parts]), torch.cat([p.features for p in parts]))
+    return joined(parts)
+
+
+def joined(parts: Iterable[Seen]) -> Seen:
+    """Photographs one after the other."""
+    every = list(parts)
+    return Seen(torch.cat([p.embedding for p in every]), torch.cat([p.features for p in every]))

@@ -72,7 +72,8 @@ class Store:
             InputError: it was left out when the store was made.
         """
         if name not in self._places:
-            raise InputError(f"{str(self.path)!r} was made without {name}; extract it again with them")
+            how = "without --no-components" if name == "components" else f"with --{name}"
+            raise InputError(f"{str(self.path)!r} was made without {name}; extract it again {how}")
         if name not in self._arrays:
             self._arrays[name] = self._places[name].mapped(self.path)
         return self._arrays[name]
@@ -91,6 +92,11 @@ class Store:
     def maps(self) -> NDArray[np.float16]:
         """Maps as the head made them (N, M, h, w)."""
         return self.array("maps")
+
+    @property
+    def seen(self) -> NDArray[np.float32]:
+        """What attributes are read off (N, F), see :class:`torchreid_amd.gallery.seen.Seen`."""
+        return self.array("seen")
 
     @property
     def identities(self) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.gallery.layout import lay_out, read_layout
+from torchreid_amd.gallery.layout import FEATURES, lay_out, read_layout
 from torchreid_amd.gallery.mark import Mark
 from torchreid_amd.gallery.store import MEMORY, Store
 
@@ -117,7 +117,7 @@ def laid_out(
 def copy_rows(store: Store, writer: Writer, memory: int = MEMORY) -> None:
     """Copy all rows of a store to the beginning of another, checksums last."""
     names = [name for name in ("name", "bytes", "identity", "camera", "split") if name in store]
-    for name in (*names, "embedding", "components", "maps", "checksum"):
+    for name in (*names, *FEATURES, "checksum"):
         if name not in store:
             continue
         values = store.array(name)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.gallery.store import Store
+from torchreid_amd.gallery.stored_seen import places_of
 
 
 def stored_images(
@@ -27,16 +26,7 @@ def stored_images(
     Raises:
         InputError: a photograph is in none of the stores.
     """
-    places = {path: (store, row) for store in stores for path, row in store.rows().items()}
-    found = [places.get(os.path.abspath(path)) for path in photographs.paths]
-    missing = [path for path, place in zip(photographs.paths, found, strict=True) if place is None]
-    if missing:
-        more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise InputError(
-            f"{missing[0]!r}{more} cannot be found among the stored features; extract every split that is "
-            "tested: --split query gallery"
-        )
-    rows = [place for place in found if place is not None]
+    rows = places_of(stores, photographs.paths)
     embedding = torch.from_numpy(np.stack([store.embedding[row] for store, row in rows]))
     components = torch.from_numpy(np.stack([store.components[row] for store, row in rows]))
     if normalize:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,8 @@ from torchreid_amd.evaluation.recognition import recognition_record
 from torchreid_amd.evaluation.reranking.record import reranking_record
 from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import Seen, look
+from torchreid_amd.gallery.store import Store
+from torchreid_amd.gallery.stored_seen import seen_of_files
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class SeenTestbed:
         rates: (M,) share of "yes" in training.
         probes: (query, gallery) probabilities of linear probes on the embedding, (N, M), by name.
         normalize: whether embeddings are of unit length.
+        stores: files that have what is seen of query and gallery, so that it is not looked at again.
     """
 
     testbed: Testbed
@@ -37,6 +40,7 @@ class SeenTestbed:
     rates: Tensor
     probes: Mapping[str, tuple[Tensor, Tensor]]
     normalize: bool = False
+    stores: Sequence[Store] = ()
 
     @cached_property
     def seen(self) -> tuple[Seen, Seen]:
@@ -45,7 +49,9 @@ class SeenTestbed:
         return query, gallery
 
     def _look(self, side: LabelledImages) -> Seen:
-        found = look(self.testbed.decomposer, side.paths)
+        stored = [store for store in self.stores if "seen" in store]
+        read = bool(stored) and len(stored) == len(self.stores)
+        found = seen_of_files(stored, side.paths) if read else look(self.testbed.decomposer, side.paths)
         return found.normalized() if self.normalize else found
 
     def reranking(self) -> dict[str, Any]:
