@@ -8,7 +8,7 @@ import torch
 from seen_people import seen_people
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.gallery.readouts import FOLDS, SHRINKAGE, fit_readouts, folds_of
+from torchreid_amd.gallery.readouts import FOLDS, SHRINKAGE, calibrate, fit_readouts, folds_of
 
 
 def literal_scores(x: np.ndarray, y: np.ndarray, new: np.ndarray, penalty: float) -> np.ndarray:
@@ -75,6 +75,20 @@ def test_the_distance_is_mahalanobis_within_a_person() -> None:
     expected = np.sqrt((a - b) @ np.linalg.inv(within) @ (a - b))
     x = readouts.coordinates(seen.features[:2])
     assert float((x[0] - x[1]).norm()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_probabilities_are_neither_too_sure_nor_too_careful() -> None:
+    # labels are drawn with log-odds 3 s − 1 and 0.2 s: so sure is what is said of such scores s
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(20000, 2, generator=generator, dtype=torch.float64)
+    true = scores * torch.tensor([3.0, 0.2]) + torch.tensor([-1.0, 0.0])
+    labels = (torch.rand(true.shape, generator=generator) < true.sigmoid()).long()
+    seen, known, people, _ = seen_people(8)
+    found = calibrate(
+        fit_readouts(seen.features, known[:, :2], people)[0], scores, labels, torch.arange(20000)
+    )
+    assert found.slope.tolist() == pytest.approx([3.0, 0.2], rel=0.05, abs=0.03)
+    assert found.shift.tolist() == pytest.approx([-1.0, 0.0], abs=0.06)
 
 
 def test_unknown_labels_teach_nothing() -> None:
