@@ -13,7 +13,9 @@ import pytest
 from torchreid_amd.cli import evaluate, train
 from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.config import get_default_config, to_dict
-from torchreid_amd.core.registry import heads
+from torchreid_amd.config.merge import merge
+from torchreid_amd.config.values import check_training_values
+from torchreid_amd.core.registry import heads, targets
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "examples/GUIDE.md", "examples/RESULTS.md", ".github/CONTRIBUTING.md")
@@ -53,6 +55,13 @@ def test_commands_parse(page: str) -> None:
         pairs = rest + getattr(args, "opts", [])
         assert args.run in (train.run, evaluate.run) or not pairs, words
         get_default_config().merge_from_list(pairs)
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_recipes_can_be_trained(recipe: Path) -> None:
+    cfg = merge(get_default_config(), recipe)
+    check_training_values(cfg)
+    assert cfg.model.name in targets and cfg.amd.head in heads
 
 
 @pytest.mark.parametrize("page", PAGES)
