@@ -73,6 +73,30 @@ def test_losses_are_those_of_the_same_views_without_a_cache(
     assert plain[0]["loss"] != plain[1]["loss"]
 
 
+@pytest.mark.parametrize("head", ["additive", "amd"])
+def test_the_frozen_target_computes_in_the_precision_of_the_steps(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    monkeypatch.setattr("torchreid_amd.engine.engine.has_bf16", lambda device: True)
+    monkeypatch.setattr("torchreid_amd.engine.learner.has_bf16", lambda device: True)
+    common = ("amd.head", head, "amd.cache_precision", "fp32", "train.optim", "sgd")
+    plain = three_steps(engine_for(cached(root, tmp_path, *common)), True)
+    single = values(tmp_path / "cache.h5")
+    ours = three_steps(engine_for(cached(root, tmp_path, *common, "amd.amp", "on")), True)
+    half = values(tmp_path / "cache.h5")
+    made = store_module.made_of(tmp_path / "cache.h5")
+    assert made and made["arithmetic"] == "bfloat16"
+    for one, two in zip(single, half, strict=True):
+        error = np.abs(one - two).max() / np.abs(one).max()
+        assert 1e-5 < error < 0.03
+        rounded = torch.from_numpy(two).bfloat16().float().numpy()
+        assert np.array_equal(two, rounded) == (
+            two.ndim == 5
+        )  # maps; embeddings are of a single-precision tail
+    for a, b in zip(ours, plain, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=0.02)
+
+
 def test_views_differ_and_are_the_same_each_time(root: Path, tmp_path: Path) -> None:
     dataset = build_datamanager(cached(root, tmp_path)).train_loader.dataset
     torch.manual_seed(3)
@@ -131,11 +155,18 @@ def test_a_changed_photograph_is_checked_and_the_cache_made_anew(
         (("train.seed", 2), "other weights, other seed"),  # the target of these tests has no file
         (("data.transforms", "['random_flip']", "amd.cache_views", 3), "other transforms, other views"),
         (("amd.head", "attrimeter", "amd.cache_precision", "fp32"), "other precision, other parts"),
+        (("amd.amp", "on"), "other arithmetic"),
     ],
 )
 def test_a_stale_cache_is_made_anew_and_says_why(
-    root: Path, tmp_path: Path, options: Any, other: str, capsys: pytest.CaptureFixture[str]
+    root: Path,
+    tmp_path: Path,
+    options: Any,
+    other: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("torchreid_amd.engine.learner.has_bf16", lambda device: True)
     engine_for(cached(root, tmp_path)).prepare_steps()
     old = store_module.made_of(tmp_path / "cache.h5")
     capsys.readouterr()

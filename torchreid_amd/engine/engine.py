@@ -138,7 +138,8 @@ class ImageAMDEngine(Engine):
         if cfg.cache:
             path = cache_path(self.config, self.save_dir)
             quick = self.learner.target
-            self.train_loader = stored_loader(self.config, self.train_loader, self.model, quick, path)
+            given = self.config, self.train_loader, self.model, quick, path, self.precision
+            self.train_loader = stored_loader(*given)
             self.learner = with_target(self.model, StoredTarget(self.model.target, layout))
 
     def train(self, print_freq: int = 10, fixbase_epoch: int = 0, open_layers: Any = None) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.targets.precision import single
 from torchreid_amd.targets.target import Target
 
 PARTS = ("early", "features", "levels", "embedding")
@@ -36,13 +37,16 @@ def parts_of(head: nn.Module) -> tuple[str, ...]:
 
 @torch.no_grad()
 def compute(target: Target, images: Tensor, parts: Sequence[str]) -> dict[str, Any]:
-    """The parts of B images."""
+    """The parts of B images; embeddings in single precision, under autocast too."""
     found: dict[str, Any] = {}
     if "levels" in parts:
         found["levels"], features = target.levels(images)
     if "early" in parts or "levels" not in parts:
         found["early"], features = target.features(images)
-    found |= {"features": features, "embedding": target.tail(features) if "embedding" in parts else None}
+    found["features"] = features
+    if "embedding" in parts:
+        with torch.autocast(target.device.type, enabled=False):
+            found["embedding"] = target.tail(single(features))
     return {part: found[part] for part in parts}
 
 

@@ -25,6 +25,7 @@ from torchreid_amd.engine.cache.store import (
     size_of,
 )
 from torchreid_amd.engine.cache.views import AllViews, View, Views, ViewSampler
+from torchreid_amd.engine.learner import Precision
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.target import Target
 from torchreid_amd.targets.tracing import noise
@@ -60,7 +61,12 @@ def cache_path(cfg: Any, save_dir: str = "") -> Path:
 
 
 def stored_loader(
-    cfg: Any, loader: Any, interpreter: Interpreter, quick: Target, path: Path
+    cfg: Any,
+    loader: Any,
+    interpreter: Interpreter,
+    quick: Target,
+    path: Path,
+    precision: Precision,
 ) -> DataLoader[Any]:
     """The loader of a cached training in the place of torchreid's.
 
@@ -70,6 +76,7 @@ def stored_loader(
         interpreter: what is trained.
         quick: the form of its target that computes the cache, if need be.
         path: of the cache.
+        precision: the context that steps run in; the frozen target computes in it too.
 
     Raises:
         InputError: the disk is too small, the file at the path is another one, or photographs are augmented
@@ -86,8 +93,10 @@ def stored_loader(
     if any(not isinstance(leaf, torch.Tensor) or len(leaf) != 2 for leaf in tree.tree_leaves(example)):
         raise InputError(f"what {quick.name} makes of two images is not two of each; set amd.cache off")
     files = listed([item[0] for item in dataset.data])
-    made = _made(cfg, files, interpreter.target, parts)
-    _make(cfg, Views(dataset, cfg.train.seed), quick, example, made, files, path)
+    with precision():
+        half = torch.is_autocast_enabled(quick.device.type)
+    made = _made(cfg, files, interpreter.target, parts) | {"arithmetic": "bfloat16" if half else "float32"}
+    _make(cfg, Views(dataset, cfg.train.seed), quick, example, made, files, path, precision)
     sampler: Any = ViewSampler(loader.sampler, amd.cache_views)
     batches = BatchSampler(sampler, loader.batch_size, drop_last=True)
     stored = StoredPhotographs(Store(path, example), dataset)
@@ -95,9 +104,16 @@ def stored_loader(
 
 
 def _make(
-    cfg: Any, views: Views, target: Target, example: dict[str, Any], made: Made, files: list[str], path: Path
+    cfg: Any,
+    views: Views,
+    target: Target,
+    example: dict[str, Any],
+    made: Made,
+    files: list[str],
+    path: Path,
+    precision: Precision,
 ) -> None:
-    count, precision = cfg.amd.cache_views, cfg.amd.cache_precision
+    count, kept_in = cfg.amd.cache_views, cfg.amd.cache_precision
     before = made_of(path)
     if before == made:
         print(f"Cache: {str(path)!r} is used; no training photograph is read")
@@ -106,9 +122,9 @@ def _make(
         print(f"Cache: {str(path)!r} was made of {_differences(before, made)}: it is made anew")
     part = path.with_name(path.name + PART)
     begun = made_of(part) == made
-    size = size_of(len(files), count, example, precision)
+    size = size_of(len(files), count, example, kept_in)
     print(
-        f"Cache: {len(files):,} photographs × {count} views, {', '.join(made['parts'])} in {precision}: "
+        f"Cache: {len(files):,} photographs × {count} views, {', '.join(made['parts'])} in {kept_in}: "
         f"{size / 1e9:.2f} GB in {str(path)!r}",
         flush=True,
     )
@@ -117,7 +133,7 @@ def _make(
         check_space(path, size)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        Store.create(part, files, count, example, precision, made)
+        Store.create(part, files, count, example, kept_in, made)
     store = Store(part, example, writing=True)
     missing = store.missing
     if begun:
@@ -129,7 +145,8 @@ def _make(
         num_workers=cfg.data.workers,
     )
     for photographs, images in progress(loader, "batches of photographs through the target"):
-        found = compute(target, images.flatten(0, 1).to(target.device), made["parts"])
+        with precision():
+            found = compute(target, images.flatten(0, 1).to(target.device), made["parts"])
         store.write(photographs.tolist(), found)
     store.close()
     finish(path)
