@@ -41,6 +41,17 @@ def test_evaluate_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch
     assert plain[2:] == (None, Settings(), [])
 
 
+def test_adapt_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    where, base = "torchreid_amd.engine.adapt.adapt", ("adapt", "a-run", "-t", "new", "--out", "b-run")
+    more = ("--epochs", "7", "--no-statistics", "--weights", "w.pth", "--root", "data", "train.lr", "0.5")
+    (folder, out, change, *rest), _ = asked(monkeypatch, where, *base, *more)
+    assert (folder, out, *rest) == ("a-run", "b-run", "w.pth", 7, False)
+    cfg = change(get_default_config())
+    assert (cfg.data.root, cfg.data.targets, cfg.train.lr) == ("data", ["new"], 0.5)
+    plain, _ = asked(monkeypatch, where, *base)
+    assert plain[3:] == (None, 4, True)
+
+
 def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     model = object()
     monkeypatch.setattr("torchreid_amd.cli.extract.explainer_of", lambda args, *_: (model, []))

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from torchreid_amd.cli import evaluate, search
+from torchreid_amd.cli import adapt, evaluate, search
 from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     behind = args.run is search.run and rest[:1] == [
         "--"
     ]  # attributes that are to be missing, behind options
-    if rest and args.run is not evaluate.run and not behind:
+    if rest and args.run not in (adapt.run, evaluate.run) and not behind:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.opts = rest + getattr(args, "opts", [])
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):

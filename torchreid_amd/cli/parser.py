@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from torchreid_amd.cli import (
+    adapt,
     audit,
     evaluate,
     explain,
@@ -23,6 +24,7 @@ from torchreid_amd.cli import (
 
 COMMANDS = (
     train,
+    adapt,
     evaluate,
     scores,
     explain,

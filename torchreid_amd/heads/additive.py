@@ -108,14 +108,27 @@ class AdditiveHead(nn.Module):
         Returns:
             The target's embeddings (B, D), maps (B, M, h, w) in (0, 1], components (B, M, D).
         """
-        levels, embedding = target.levels_and_embedding(images)
-        scores, kind = self.eye(levels[-self.levels :]), embedding.device.type
-        if torch.is_autocast_enabled(kind):
-            scores = single(scores)
-        with torch.autocast(kind, enabled=False):
+        embedding, scores = self._seen(target, images)
+        with torch.autocast(embedding.device.type, enabled=False):
             maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
             strengths = self.strengths(recognised(scores), embedding)
         return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
+
+    def recognise(self, target: Target, images: Tensor) -> Tensor:
+        """How surely B people have the attributes: (B, M), see :meth:`strengths`.
+
+        Args:
+            target: the frozen target.
+            images: (B, 3, H, W).
+        """
+        embedding, scores = self._seen(target, images)
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self.strengths(recognised(scores), embedding)
+
+    def _seen(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor]:
+        levels, embedding = target.levels_and_embedding(images)
+        scores = self.eye(levels[-self.levels :])
+        return embedding, single(scores) if torch.is_autocast_enabled(embedding.device.type) else scores
 
     def strengths(self, odds: Tensor, embedding: Tensor) -> Tensor:
         """How surely B people have the attributes.
