@@ -4,8 +4,10 @@
 
 Trains a target on each of two data sets (by default the synthetic pedestrians of day and night) and
 several interpreters for each with different seeds, scores every interpreter on both test sets, and
-prints two tables: one in the form of Table 2 of Chen et al., ICCV 2021 (https://arxiv.org/abs/2103.01451),
-one of re-weighted retrieval. Whatever is finished is reused. Everything lies in --out: the numbers in
+prints tables: one in the form of Table 2 of Chen et al., ICCV 2021 (https://arxiv.org/abs/2103.01451),
+one of re-weighted retrieval, and where it is asked for, one of interpreters adapted to the other data set
+without its labels (--adapt EPOCHS), and one of re-ranking with the target of one data set and attributes of
+the other (--rerank). Whatever is finished is reused. Everything lies in --out: the numbers in
 cross_domain.json, the tables in cross_domain.md, some people of both data sets in people.png.
 """
 
@@ -13,23 +15,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from cross_domain_tables import Scores, adapted_table, rerank_table, tables
 from PIL import Image
 
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path, write_json
+from torchreid_amd.interpreter.run_folder import read_run
 
 HERE = Path(__file__).parent
 LEFT_OUT = ("probe", "place", "effect", "removal", "sanity")
-Scores = Mapping[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DATASET=WEIGHTS",
         help="a target that is trained already",
     )
+    parser.add_argument(
+        "--adapt", type=int, metavar="EPOCHS", help="adapt interpreters, too; epochs of self-training, or 0"
+    )
+    parser.add_argument("--rerank", action="store_true", help="re-ranking with the other's attributes, too")
     args = parser.parse_args(argv)
     try:
         given = dict(entry.split("=", 1) for entry in args.target)
@@ -62,15 +67,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--target names {sorted(strangers)[0]!r}; expected one of {', '.join(args.datasets)}")
     out = Path(args.out)
     runs: dict[str, list[Scores]] = {}
+    adapted: dict[str, list[Scores]] = {}
+    reranked: dict[str, Scores] = {}
+    seeds = range(1, args.seeds + 1)
     try:
-        for name in args.datasets:
+        for name, other in zip(args.datasets, args.datasets[::-1], strict=True):
             weights = Path(given[name]) if name in given else train_target(args, name, out)
-            runs[name] = [scores_of(args, name, weights, out, seed) for seed in range(1, args.seeds + 1)]
-        text = tables(runs)
+            runs[name] = [scores_of(args, name, weights, out, seed) for seed in seeds]
+            if args.adapt is not None:
+                adapted[name] = [adapted_scores(args, name, other, weights, out, seed) for seed in seeds]
+            if args.rerank:
+                reranked[name] = rerank_scores(args, name, other, weights, out)
+        text = "\n".join([tables(runs), *adapted_table(runs, adapted), *rerank_table(reranked)])
         with atomic_path(out / "cross_domain.md") as path:
             path.write_text(text + "\n", encoding="utf-8")
         contact_sheet(args.root, args.datasets, out / "people.png")
-        write_json({"seeds": args.seeds, "runs": runs}, out / "cross_domain.json")
+        found = {"runs": runs, "adapted": adapted, "reranked": reranked}
+        write_json({"seeds": args.seeds, **found}, out / "cross_domain.json")
     except InputError as error:
         print(f"cross_domain: {error}", file=sys.stderr)
         return 2
@@ -108,6 +121,46 @@ def scores_of(args: argparse.Namespace, name: str, weights: Path, out: Path, see
     return found
 
 
+def adapted_scores(
+    args: argparse.Namespace, name: str, other: str, weights: Path, out: Path, seed: int
+) -> Scores:
+    """The scores of an interpreter on the other test set once it is adapted to its training photographs."""
+    folder = out / name / f"adapted-{args.adapt}-{seed}"
+    if not (folder / "run.json").exists():
+        command = [
+            sys.executable,
+            "-m",
+            "torchreid_amd.cli",
+            "adapt",
+            str(out / name / f"interpreter-{seed}"),
+        ]
+        command += ["--root", args.root, "-t", other, "--out", str(folder), "--weights", str(weights)]
+        subprocess.run([*command, "--epochs", str(args.adapt)], check=True)
+    scores: Scores = read_run(folder)["scores"]["datasets"][other]
+    return scores
+
+
+def rerank_scores(args: argparse.Namespace, name: str, other: str, weights: Path, out: Path) -> Scores:
+    """Re-ranking on the other data set: the target of one, what is known of the other's training people."""
+    path, run = out / name / "rerank.json", read_run(out / name / "interpreter-1")
+    if not path.exists():
+        size = [str(n) for n in run["input"]["size"]]
+        command = [
+            sys.executable,
+            str(HERE / "rerank_scores.py"),
+            "--root",
+            args.root,
+            "-s",
+            other,
+            "-t",
+            other,
+        ]
+        command += ["--model", run["target"]["model"], "--weights", str(weights), "--size", *size]
+        subprocess.run([*command, "--metric", run["interpreter"]["metric"], "--json", str(path)], check=True)
+    found: Scores = json.loads(path.read_text(encoding="utf-8"))["rerank"]
+    return found
+
+
 def contact_sheet(root: str, names: Sequence[str], path: Path, people: int = 12) -> None:
     """A row of query photographs for each data set, one of each of the first persons."""
     rows = []
@@ -126,95 +179,6 @@ def _read(path: Path) -> Scores:
         return {}
     datasets: Scores = json.loads(path.read_text(encoding="utf-8"))["datasets"]
     return datasets
-
-
-def tables(runs: Mapping[str, Sequence[Scores]]) -> str:
-    """The two tables in Markdown, mean ± standard deviation over the seeds.
-
-    Args:
-        runs: for each data set trained on, the scores of each seed by data set tested on.
-    """
-    seeds = len(next(iter(runs.values())))
-    lines = [
-        f"Trained on → tested on, in percent, {_over(seeds)}:",
-        "",
-        "| | target R1 / mAP | decomposed R1 / mAP | X-mAP_e | prior | X-mAP_c | prior | ADRE |",
-        "|--|--|--|--|--|--|--|--|",
-    ]
-    for source, found in runs.items():
-        for other in runs:
-            lines.append(_row(source, other, [scores[other] for scores in found]))
-    lines += [
-        "",
-        "Re-weighted retrieval, gain over the target in points with its 95 % interval over identities, "
-        "a seed after the other:",
-        "",
-        "| | λ chosen | R1 | mAP | mAP, had λ been 1 |",
-        "|--|--|--|--|--|",
-    ]
-    for source, found in runs.items():
-        for other in runs:
-            lines.append(_reweighted(source, other, [scores[other]["reweight"] for scores in found]))
-    return "\n".join(lines)
-
-
-def _over(seeds: int) -> str:
-    return "one seed" if seeds == 1 else f"mean ± standard deviation over {seeds} seeds of the interpreter"
-
-
-def _row(source: str, other: str, scores: Sequence[Scores]) -> str:
-    def cell(row: str, name: str) -> str:
-        return spread([s[row][name] for s in scores])
-
-    return _cells(
-        f"{source} → {other}",
-        f"{cell('target', 'rank-1')} / {cell('target', 'mAP')}",
-        f"{cell('interpreter', 'rank-1')} / {cell('interpreter', 'mAP')}",
-        cell("interpreter", "X-mAP_e"),
-        cell("prior", "X-mAP_e"),
-        cell("interpreter", "X-mAP_c"),
-        cell("prior", "X-mAP_c"),
-        cell("interpreter", "ADRE"),
-    )
-
-
-def _reweighted(source: str, other: str, found: Sequence[Scores]) -> str:
-    title = f"{source} → {other}"
-    if any("not_scored" in one for one in found):
-        return _cells(title, *["–"] * 4)
-
-    def gains(row: str, name: str) -> str:
-        return "; ".join(_with_interval(one["rows"][row], name) for one in found)
-
-    return _cells(
-        title,
-        "; ".join(f"{one['strength']:g}" for one in found),
-        gains("gain", "rank-1"),
-        gains("gain", "mAP"),
-        gains("gain_as_fitted", "mAP"),
-    )
-
-
-def _with_interval(row: Scores, name: str) -> str:
-    value, ends = row["values"][name], row["intervals"][name]
-    if value is None:
-        return "–"
-    return f"{value:.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
-
-
-def spread(values: Sequence[float | None]) -> str:
-    """``mean ± standard deviation``; the number alone where all are equal, "–" where one is missing."""
-    known = [value for value in values if value is not None]
-    if len(known) < len(values) or not known:
-        return "–"
-    middle = statistics.fmean(known)
-    if len(known) == 1 or max(known) - min(known) < 1e-9:
-        return f"{middle:.2f}"
-    return f"{middle:.2f} ± {statistics.stdev(known):.2f}"
-
-
-def _cells(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

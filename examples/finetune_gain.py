@@ -31,7 +31,7 @@ from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.run_folder import read_run
 
 HERE = Path(__file__).parent
-ARMS = {"with attributes": "1.0", "control": "0.0"}
+ARMS = ("with attributes", "control")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,15 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", default="log/finetune", help="where to write (default: log/finetune)")
     parser.add_argument("--seeds", type=int, default=5, help="trainings of each kind (default: 5)")
     parser.add_argument("--config-file", default=str(HERE / "finetune.yaml"), help="of the trainings")
+    parser.add_argument(
+        "--weight", type=float, default=30.0, help="amd.finetuning.weight with attributes (default: 30)"
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs, e.g. train.max_epoch 5")
     args = parser.parse_args(argv)
     out, found = Path(args.out), []
     try:
         with printed():
             for seed in range(1, args.seeds + 1):
-                folders = {arm: train(args, out / f"{seed}-{arm.split()[0]}", seed, arm) for arm in ARMS}
+                folders = {arm: train(args, out, seed, arm) for arm in ARMS}
                 found.append(scores(args, folders))
-                write_json({"weights": args.weights, "seeds": found}, out / "finetune_gain.json")
+                write_json(
+                    {"weights": args.weights, "weight": args.weight, "seeds": found},
+                    out / "finetune_gain.json",
+                )
     except InputError as error:
         print(f"finetune_gain: {error}", file=sys.stderr)
         return 2
@@ -60,13 +66,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train(args: argparse.Namespace, folder: Path, seed: int, arm: str) -> Path:
+def train(args: argparse.Namespace, out: Path, seed: int, arm: str) -> Path:
     """The run folder of one training."""
+    weight = args.weight if arm == ARMS[0] else 0.0
+    folder = out / f"{seed}-{weight:g}"
     if not (folder / "run.json").exists():
         command = [sys.executable, "-m", "torchreid_amd.cli", "train", "--config-file", args.config_file]
         command += ["-s", args.dataset, "-t", args.dataset, "--root", args.root, *args.opts]
         command += ["model.load_weights", args.weights, "model.resume", str(folder)]
-        command += ["train.seed", str(seed), "amd.finetuning.weight", ARMS[arm], "data.save_dir", str(folder)]
+        command += [
+            "train.seed",
+            str(seed),
+            "amd.finetuning.weight",
+            str(weight),
+            "data.save_dir",
+            str(folder),
+        ]
         subprocess.run(command, check=True)
     return folder
 

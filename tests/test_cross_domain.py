@@ -210,9 +210,10 @@ def test_evaluate_where_there_are_no_labels_or_others(
 # --- the example
 
 
-@pytest.fixture(scope="module")
-def example() -> ModuleType:
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     path = Path(__file__).parents[1] / "examples" / "cross_domain.py"
+    monkeypatch.syspath_prepend(str(path.parent))  # as for a script that is run
     spec = importlib.util.spec_from_file_location("cross_domain", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -248,6 +249,23 @@ def test_the_tables(example: ModuleType) -> None:
     ]  # fmt: skip
     gain = "; ".join(["0.25 [-0.12, 0.50]"] * 3)
     assert f"| b → b | 0; 0; 0 | 0.00; 0.00; 0.00 | {gain} | {gain} |" in text
+
+
+def test_what_is_lost_before_and_after_adaptation(example: ModuleType) -> None:
+    runs = {"a": [{"a": scores(5), "b": scores(-9)}], "b": [{"a": scores(1), "b": scores(7)}]}
+    text = example.adapted_table(runs, {"a": [scores(-2)], "b": [scores(0)]})
+    # own: 65 + 5; there: 65 − 9, adapted 65 − 2
+    assert text[-2] == "| a → b | 56.00 | 14.00 | -7.00 | 63.00 | 7.00 | 0.00 |"
+    assert text[-1] == "| b → a | 66.00 | 6.00 | 3.00 | 65.00 | 7.00 | 2.00 |"
+    assert example.adapted_table(runs, {}) == []
+
+
+def test_rows_of_re_ranking(example: ModuleType) -> None:
+    gain = {"values": {"mAP": 4.5}, "intervals": {"mAP": [3.0, 6.25]}}
+    rows = {name: {"values": {"mAP": 40.0}, "gain": gain} for name in ("target", "attributes", "reranked")}
+    text = example.rerank_table({"a": {"strength": 0.5, "rows": rows}})
+    assert text[-1] == "| a | 0.5 | 40.0 | 40.0, 4.50 [3.00, 6.25] | 40.0, 4.50 [3.00, 6.25] | – | – |"
+    assert example.rerank_table({}) == []
 
 
 def test_what_is_finished_is_used(
