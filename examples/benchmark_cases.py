@@ -256,7 +256,7 @@ def cases() -> dict[str, Case]:
         for head in heads:
             size = {"images": 8, "model": model, "head": head, **full}
             found[f"explanation-{head}-{model}"] = Case(explanation, size, {"images": 1, **small})
-    market = [(3368, 15913, 512), (3368, 15913, 2048)]  # all of Market-1501: 4 and 11 GB of memory
+    market = [(3368, 15913, 512), (3368, 15913, 2048)]  # all of Market-1501; takes gigabytes
     for asked, gallery, dimension in (*((400, n, 512) for n in (1000, 10_000, 100_000)), *market):
         size = {"queries": asked, "gallery": gallery, "attributes": 26, "dimension": dimension}
         quick = {"queries": 20, "gallery": gallery // 200, "attributes": 5, "dimension": 8}
