@@ -18,6 +18,7 @@ from tiny_market import write_tiny_market
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
+from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.config import get_default_config
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
@@ -266,6 +267,43 @@ def test_rows_of_re_ranking(example: ModuleType) -> None:
     text = example.rerank_table({"a": {"strength": 0.5, "rows": rows}})
     assert text[-1] == "| a | 0.5 | 40.0 | 40.0, 4.50 [3.00, 6.25] | 40.0, 4.50 [3.00, 6.25] | – | – |"
     assert example.rerank_table({}) == []
+
+
+def test_its_commands_for_real_data_sets_are_those_of_the_package(
+    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["market1501_attr", "dukemtmcreid_attr"]
+    rerank = importlib.import_module("rerank_scores").options()
+    asked: list[tuple[str, Any]] = []
+
+    def done(command: list[str], check: bool) -> None:
+        if command[1].endswith("rerank_scores.py"):
+            args = rerank.parse_args(command[2:])
+            asked.append(("rerank", args))
+            args.json.write_text(json.dumps({"rerank": {"strength": 1, "rows": {}}}))
+            return
+        args = command_parser().parse_args(command[3:])
+        asked.append((command[3], args))
+        folder = Path(args.out if command[3] == "adapt" else command[-3])
+        folder.mkdir(parents=True, exist_ok=True)
+        target, parts = {"model": "resnet50"}, {"metric": "cosine"}
+        record = {"format": 1, "target": target, "interpreter": parts, "input": {"size": [256, 128]}}
+        record["scores"] = {"datasets": {name: scores(1) for name in names}}
+        (folder / "run.json").write_text(json.dumps(record))
+        (folder / "scores.json").write_text(json.dumps({"datasets": {name: scores(0) for name in names}}))
+
+    monkeypatch.setattr(example.subprocess, "run", done)
+    monkeypatch.setattr(example, "contact_sheet", lambda *_: None)
+    monkeypatch.setattr(example, "rerank_table", lambda found: [f"{len(found)} re-ranked"])
+    given = [x for name in names for x in ("--target", f"{name}={name}.pth")]
+    options = ["--out", str(tmp_path), "--root", "data", "--seeds", "1", "--adapt", "2", "--rerank"]
+    assert example.main(["--datasets", *names, *given, *options]) == 0
+    assert [name for name, _ in asked] == ["train", "adapt", "rerank"] * 2
+    _, adapt, again = (args for _, args in asked[:3])
+    assert (adapt.targets, adapt.epochs, adapt.weights) == (names[1:], 2, "market1501_attr.pth")
+    assert (again.source, again.target, again.weights) == (names[1], names[1], "market1501_attr.pth")
+    assert (again.model, again.size, again.metric) == ("resnet50", [256, 128], "cosine")
+    assert "| market1501_attr → dukemtmcreid_attr | 65.00 |" in (tmp_path / "cross_domain.md").read_text()
 
 
 def test_what_is_finished_is_used(
