@@ -30,7 +30,7 @@ from torchreid_amd.core.files import atomic_path, write_json
 from torchreid_amd.interpreter.run_folder import read_run
 
 HERE = Path(__file__).parent
-LEFT_OUT = ("probe", "place", "effect", "removal", "sanity")
+LEFT_OUT = ("probe", "place", "account", "effect", "removal", "sanity", "rerank", "attributes")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a target that is trained already",
     )
     parser.add_argument(
-        "--adapt", type=int, metavar="EPOCHS", help="adapt interpreters, too; epochs of self-training, or 0"
+        "--adapt",
+        type=int,
+        metavar="EPOCHS",
+        help="adapt interpreters, too: epochs of self-training, or 0 for statistics alone",
     )
     parser.add_argument("--rerank", action="store_true", help="re-ranking with the other's attributes, too")
     args = parser.parse_args(argv)
@@ -135,7 +138,8 @@ def adapted_scores(
             str(out / name / f"interpreter-{seed}"),
         ]
         command += ["--root", args.root, "-t", other, "--out", str(folder), "--weights", str(weights)]
-        subprocess.run([*command, "--epochs", str(args.adapt)], check=True)
+        how = ["--epochs", str(args.adapt)] if args.adapt else ["--epochs", "0", "--statistics"]
+        subprocess.run([*command, *how], check=True)
     scores: Scores = read_run(folder)["scores"]["datasets"][other]
     return scores
 

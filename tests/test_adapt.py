@@ -115,7 +115,7 @@ def adapted(root: Path, run: Path, out: Path, *options: str) -> int:
 def test_the_command_writes_a_run_of_the_same_target(
     root: Path, runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert adapted(root, runs["additive"], tmp_path / "out", "--epochs", "1") == 0
+    assert adapted(root, runs["additive"], tmp_path / "out", "--epochs", "1", "--statistics") == 0
     printed = capsys.readouterr().out
     assert "Statistics: 8 normalisation layers of the head, from 12 photographs" in printed
     assert "Self-training: 6 tracks of 12 photographs" in printed
@@ -139,7 +139,7 @@ SKIPPED = ("probe", "place", "account", "effect", "removal", "sanity", "reweight
 def test_statistics_alone_change_nothing_else(
     root: Path, runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert adapted(root, runs["amd"], tmp_path / "out", "--epochs", "0") == 0
+    assert adapted(root, runs["amd"], tmp_path / "out", "--epochs", "0", "--statistics") == 0
     assert "Self-training" not in capsys.readouterr().out
     head, now = (load_run(r).interpreter.head.state_dict() for r in (runs["amd"], tmp_path / "out"))
     moved = {k.rpartition(".")[2] for k, v in head.items() if not torch.equal(v, now[k])}
@@ -157,7 +157,7 @@ def test_labels_of_the_new_domain_are_not_looked_at(
         return taught[-1][1]
 
     monkeypatch.setattr(AgreedLabels, "train", watched)
-    assert adapted(root, runs["additive"], tmp_path / "out", "--epochs", "1", "--no-statistics") == 0
+    assert adapted(root, runs["additive"], tmp_path / "out", "--epochs", "1") == 0
     rows = np.concatenate([labels[np.asarray(sets) == 1] for sets, labels in taught])
     assert len(rows) and set(np.unique(rows)) <= {-1, 0, 1}
     assert any((np.asarray(sets) == 0).any() for sets, _ in taught)  # its own photographs, too
@@ -166,8 +166,8 @@ def test_labels_of_the_new_domain_are_not_looked_at(
 @pytest.mark.parametrize(
     ("head", "options", "said"),
     [
-        ("additive", ("--epochs", "0", "--no-statistics"), "0 epochs of self-training without statistics"),
-        ("additive", ("--epochs", "-1"), "-1 epochs of self-training with statistics"),
+        ("additive", ("--epochs", "0"), "0 epochs of self-training without statistics"),
+        ("additive", ("--epochs", "-1", "--statistics"), "-1 epochs of self-training with statistics"),
         ("amd", (), "head 'amd' is taught by distances and recognises nothing"),
         ("additive", ("-t", "market1501_attr"), "the run was trained on 'market1501_attr' and its labels"),
         ("additive", ("-t", "nowhere"), "unknown dataset 'nowhere'"),
@@ -190,7 +190,7 @@ def test_what_cannot_be_done_is_one_line(
 
 def test_a_finished_run_is_not_overwritten(root: Path, runs: dict[str, Path], tmp_path: Path) -> None:
     out = shutil.copytree(runs["additive"], tmp_path / "out")
-    assert adapted(root, runs["additive"], out, "--epochs", "0") == 2
+    assert adapted(root, runs["additive"], out, "--epochs", "0", "--statistics") == 2
     assert load_run(out).fingerprint == load_run(runs["additive"]).fingerprint
 
 

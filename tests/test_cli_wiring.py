@@ -43,13 +43,13 @@ def test_evaluate_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch
 
 def test_adapt_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     where, base = "torchreid_amd.engine.adapt.adapt", ("adapt", "a-run", "-t", "new", "--out", "b-run")
-    more = ("--epochs", "7", "--no-statistics", "--weights", "w.pth", "--root", "data", "train.lr", "0.5")
+    more = ("--epochs", "7", "--statistics", "--weights", "w.pth", "--root", "data", "train.lr", "0.5")
     (folder, out, change, *rest), _ = asked(monkeypatch, where, *base, *more)
-    assert (folder, out, *rest) == ("a-run", "b-run", "w.pth", 7, False)
+    assert (folder, out, *rest) == ("a-run", "b-run", "w.pth", 7, True)
     cfg = change(get_default_config())
     assert (cfg.data.root, cfg.data.targets, cfg.train.lr) == ("data", ["new"], 0.5)
     plain, _ = asked(monkeypatch, where, *base)
-    assert plain[3:] == (None, 4, True)
+    assert plain[3:] == (None, 2, False)
 
 
 def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

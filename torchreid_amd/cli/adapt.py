@@ -18,9 +18,9 @@ def add(commands: Any) -> None:
     host_options(adapt)
     adapt.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
     adapt.add_argument("--weights", help="the target's weights, if they have moved")
-    adapt.add_argument("--epochs", type=int, default=4, help="of self-training (default: 4; 0: none)")
+    adapt.add_argument("--epochs", type=int, default=2, help="of self-training (default: 2; 0: none)")
     adapt.add_argument(
-        "--no-statistics", action="store_true", help="leave the statistics of normalisation layers alone"
+        "--statistics", action="store_true", help="take those of normalisation layers anew, before"
     )
     adapt.set_defaults(run=run)
 
@@ -36,5 +36,5 @@ def run(args: argparse.Namespace) -> None:
         lambda cfg: configure(args, cfg),
         args.weights,
         args.epochs,
-        not args.no_statistics,
+        args.statistics,
     )

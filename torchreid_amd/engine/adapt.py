@@ -24,7 +24,7 @@ from torchreid_amd.engine.written_run import save_engine_run
 from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
 from torchreid_amd.interpreter.run_folder import load_run
 
-EPOCHS = 4  #: of self-training
+EPOCHS = 2  #: of self-training
 SLOWER = 3.0  #: the learning rate of a run is divided by that for them
 
 
@@ -34,7 +34,7 @@ def adapt(
     change: Callable[[Any], Any],
     weights: str | os.PathLike[str] | None = None,
     epochs: int = EPOCHS,
-    statistics: bool = True,
+    statistics: bool = False,
 ) -> Path:
     """Write a run folder whose head is used to other photographs; the target is the same, bit by bit.
 
@@ -66,7 +66,7 @@ def adapt(
     if epochs and not (hasattr(run.interpreter.head, "recognise") and hasattr(run.interpreter.head, "loss")):
         raise InputError(
             f"head {run.interpreter.head_name!r} is taught by distances and recognises nothing, so it cannot "
-            "teach itself; adapt its statistics alone: --epochs 0"
+            "teach itself; adapt its statistics alone: --epochs 0 --statistics"
         )
     cfg = config_of_run(run.config)
     cfg.use_gpu = torch.cuda.is_available()
@@ -129,6 +129,6 @@ def _agreed_labels(decomposer: Decomposer, items: Items) -> dict[str, np.ndarray
     if not share:
         raise InputError(
             "no track of the new photographs has two that agree on anything, so there is nothing to learn; "
-            "adapt the statistics alone: --epochs 0"
+            "adapt the statistics alone: --epochs 0 --statistics"
         )
     return {item[0]: row for item, row in zip(items, labels, strict=True)}
