@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from torchreid_amd.cli import evaluate, train
+from torchreid_amd.cli import adapt, evaluate, train
 from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.config import get_default_config, to_dict
 from torchreid_amd.config.merge import merge
@@ -53,7 +53,7 @@ def test_commands_parse(page: str) -> None:
     for words in ours:
         args, rest = command_parser().parse_known_args(words[1:])
         pairs = rest + getattr(args, "opts", [])
-        assert args.run in (train.run, evaluate.run) or not pairs, words
+        assert args.run in (adapt.run, train.run, evaluate.run) or not pairs, words
         get_default_config().merge_from_list(pairs)
 
 
