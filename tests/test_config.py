@@ -124,6 +124,7 @@ def test_the_amd_node() -> None:
         "cache_precision": "fp16",
         "cache_views": 4,
         "fast": False,
+        "compile": False,
         "amp": False,
         "skip_broken": False,
         "overwrite": False,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 
-from torchreid_amd.cli import adapt, evaluate, search
+from torchreid_amd.cli import adapt, evaluate, extract, search, train
 from torchreid_amd.cli.parser import command_parser
 from torchreid_amd.core.closed_pipe import outliving_the_reader
-from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.errors import InputError, LostProcess
 from torchreid_amd.core.language import ENGLISH, set_language
 from torchreid_amd.core.messages import printed, show_progress
 from torchreid_amd.core.printable import forgiving_streams
+from torchreid_amd.core.torchrun import is_first, many
 
 __all__ = ["SPINS", "main"]
 
@@ -25,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it went well, 2 for bad input (one line on the error stream)."""
     forgiving_streams()
     parser = command_parser()
-    args, rest = parser.parse_known_args(argv)
+    with redirect_stderr(sys.stderr if is_first() else StringIO()):  # all would say the same of arguments
+        args, rest = parser.parse_known_args(argv)
     behind = args.run is search.run and rest[:1] == [
         "--"
     ]  # attributes that are to be missing, behind options
@@ -37,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with outliving_the_reader(), printed(), show_progress():
             set_language(getattr(args, "language", ENGLISH))
-            args.run(args)
+            _run(args)
     except InputError as error:
         print(f"torchreid-amd: {error}", file=sys.stderr)
         return 2
@@ -47,7 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"torchreid-amd: {error.strerror or error}{where}; free space or check the path", file=sys.stderr
         )
         return 2
+    except LostProcess as error:
+        print(f"torchreid-amd: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("torchreid-amd: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _run(args: argparse.Namespace) -> None:
+    """Run a command, together with the other processes where torchrun started several."""
+    if not many():
+        args.run(args)
+        return
+    if args.run not in (train.run, evaluate.run, extract.run):
+        if not is_first():
+            raise SystemExit(2)
+        raise InputError(
+            "torchrun shares the work of train, evaluate and extract; run other commands without it"
+        )
+    from torchreid_amd.core.processes import joined
+
+    with joined():
+        args.run(args)

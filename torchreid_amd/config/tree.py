@@ -159,6 +159,7 @@ def _amd_defaults() -> dict[str, Any]:
         "cache_views": 4,  # augmented views of each photograph
         "fast": False,  # train on a copy of the frozen target with its batch normalisations folded
         "amp": False,  # train in bfloat16 where the machine has it; distances stay in single precision
+        "compile": False,  # compile the steps of training (torch.compile); minutes before the first one
         "skip_broken": False,  # leave out photographs that cannot be read instead of stopping
         "overwrite": False,  # replace a finished run of another configuration in data.save_dir
         "synthetic": {

@@ -87,7 +87,7 @@ def check_training_values(cfg: CfgNode) -> None:
             "test.visrank is True, but ranking pictures are drawn in a test without training alone; "
             "give test.evaluate True too, or leave it out"
         )
-    frozen = [f"amd.{key}" for key in ("cache", "fast", "amp") if cfg.amd[key]]
+    frozen = [f"amd.{key}" for key in ("cache", "fast", "amp", "compile") if cfg.amd[key]]
     if cfg.amd.finetune and frozen:
         raise InputError(
             f"amd.finetune trains the target, but {frozen[0]} is for one that is frozen; set one of them off"

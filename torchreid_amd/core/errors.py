@@ -1,4 +1,4 @@
-"""The one exception that means "what you gave cannot be used"."""
+"""Errors that are said in one line: what was given cannot be used, or another process is gone."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ class InputError(ValueError):
         if message.startswith("Caught InputError in"):  # PyTorch's wrapping, by a process that reads images
             message = message.strip().splitlines()[-1].partition("InputError: ")[2]
         super().__init__(printable(message))
+
+
+class LostProcess(RuntimeError):
+    """Another process of the job has ended, so this one cannot go on. The message is one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"another process of this job has ended ({reason}), so all of them stop; a training goes on with "
+            "model.resume RUN, an extraction with the same command"
+        )
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:

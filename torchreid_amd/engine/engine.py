@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -10,32 +12,31 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
-from torchreid_amd.config import active_config, distillation_kwargs, prior_kwargs
+from torchreid_amd.config import active_config
 from torchreid_amd.core import host
 from torchreid_amd.core.devices import has_bf16
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.processes import by_first, count, is_first, together
 from torchreid_amd.core.progress_bar import progress
-from torchreid_amd.core.registry import losses
+from torchreid_amd.core.whole_batch import rows_of_all
 from torchreid_amd.engine.amd_model import InterpretedModel
 from torchreid_amd.engine.before_training import check_folder, check_metric, check_steps
 from torchreid_amd.engine.cache.parts import StoredTarget
 from torchreid_amd.engine.cache.training import cache_path, stored_loader
-from torchreid_amd.engine.learner import precision, quick_interpreter, quicken, with_target
+from torchreid_amd.engine.compiled import compiled_step
+from torchreid_amd.engine.learner import compute, precision, quick_interpreter, quicken, with_target
+from torchreid_amd.engine.pair_loss import PairLoss
+from torchreid_amd.engine.processes.batches import OwnLoader, own_batches
+from torchreid_amd.engine.processes.shared_step import agree, check_share, shared_step
 from torchreid_amd.engine.progress import write_progress
 from torchreid_amd.engine.written_run import save_engine_run
-from torchreid_amd.evaluation import (
-    DecomposedImages,
-    DecompositionScores,
-    evaluate_decomposition,
-    score_table,
-)
+from torchreid_amd.evaluation import DecomposedImages, DecompositionScores, score_table
 from torchreid_amd.evaluation.data.decomposed_images import decompose_batches
+from torchreid_amd.evaluation.pairs.shared_pairs import score_shared_pairs
 from torchreid_amd.evaluation.retrieval import warn_where_nothing_counts
-from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.interpreter.interpreter import Interpreter
-from torchreid_amd.losses import batch_pairs
 
 _torchreid = host.torchreid()
 Engine: Any = _torchreid.engine.Engine
@@ -100,12 +101,11 @@ class ImageAMDEngine(Engine):
             self.config.data.norm_std,
         )
         self.labels = labels or ManagerLabels(self.config, interpreter.attributes)
-        groups = interpreter.attributes.group_indices() if self.config.amd.loss.prior.colour else None
-        self.distillation = losses["metric_distillation"](**distillation_kwargs(self.config))
-        self.prior = losses["attribute_prior"](groups, **prior_kwargs(self.config))
+        self.pair_loss = PairLoss(self.config, interpreter.attributes, interpreter.metric)
         self.scores: dict[str, DecompositionScores] = {}
         self.save_dir = ""
         self.learner = self.model  #: what a step computes with
+        self.step: Callable[[Any, Tensor], Any] | None = None  #: in the place of :func:`compute` with it
         self.precision, _ = precision(self.device, False)
 
     def run(self, save_dir: str = "log", **kwargs: Any) -> None:
@@ -118,14 +118,17 @@ class ImageAMDEngine(Engine):
         if not kwargs.get("test_only"):
             self.train_loader = self.datamanager.train_loader
             check_steps(self, kwargs.get("max_epoch", 0))
+            check_share(self.train_loader.batch_size)
             check_folder(self, save_dir)
         self.save_dir = save_dir
         if not kwargs.get("test_only"):
             self.prepare_steps()
+        if not is_first():
+            self.writer = SimpleNamespace(add_scalar=lambda *_: None, close=lambda: None)
         super().run(save_dir=save_dir, **kwargs)
 
     def prepare_steps(self) -> None:
-        """Choose how steps are computed (``amd.fast``, ``amd.amp``, ``amd.cache``), and say it."""
+        """Choose how steps are computed (``amd.fast``, ``amp``, ``cache``, ``compile``), and say it."""
         cfg, chosen, layout = self.config.amd, [], torch.contiguous_format
         self.learner = self.model
         if cfg.fast:
@@ -135,18 +138,26 @@ class ImageAMDEngine(Engine):
         self.precision, kind = precision(self.device, cfg.amp)
         if cfg.fast or cfg.amp:
             print(f"Steps: {', '.join([*chosen, kind])}")
+        quick = self.learner.target
         if cfg.cache:
             path = cache_path(self.config, self.save_dir)
-            quick = self.learner.target
             given = self.config, self.train_loader, self.model, quick, path, self.precision
             self.train_loader = stored_loader(*given)
             self.learner = with_target(self.model, StoredTarget(self.model.target, layout))
+        self.step = None
+        if count() > 1:
+            self.step = shared_step(self.learner, compute)
+            self.train_loader = self.train_loader if cfg.cache else OwnLoader(self.train_loader)
+        if cfg.compile:
+            self.step, done = compiled_step(self, quick)
+            print(f"Steps: {done}")
 
     def train(self, print_freq: int = 10, fixbase_epoch: int = 0, open_layers: Any = None) -> None:
         """One epoch, from its own seed."""
         _torchreid.utils.set_random_seed(self.config.train.seed + self.epoch)
         super().train(print_freq, fixbase_epoch, open_layers)
-        if self.save_dir:
+        agree(self.learnt)
+        if self.save_dir and is_first():
             write_progress(self.save_dir, self.epoch + 1, self.learnt, self.optimizer, self.scheduler)
 
     def two_stepped_transfer_learning(self, *_: Any, **__: Any) -> None:
@@ -163,37 +174,30 @@ class ImageAMDEngine(Engine):
         return summary
 
     def loss(self, images: Any, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Loss over all pairs of a batch, self-pairs left out.
+        """The loss of a batch, and its terms by name; of several processes, of the batch of all of them.
 
         Args:
             images: (B, 3, H, W), or, in a cached training, what the target makes of them.
             labels: (B, M) of 1 yes, 0 no, −1 unknown.
         """
-        learner = self.learner
         with self.precision():
-            if hasattr(learner.head, "loss"):  # a head that is not taught by distances
-                terms = learner.head.loss(learner.target, images, labels)
-                whole = torch.stack(list(terms.values())).sum()
-                return whole, {"loss": whole.item()} | {name: value.item() for name, value in terms.items()}
-            out = learner(images)
-        distance = get_distance(learner.metric)
-        i, j = batch_pairs(len(out), labels.device)
-        whole = distance.matrix(out.embedding, out.embedding)[i, j]
-        components = out.components.transpose(0, 1)
-        parts = distance.matrix(components, components)[:, i, j].T  # (P, M)
-        distilled = self.distillation(whole, parts)
-        prior = self.prior(shares_of(parts), labels[i], labels[j])
+            made = self.step(images, labels) if self.step else compute(self.learner, images, labels)
+        if isinstance(made, dict):
+            whole = torch.stack(list(made.values())).sum()
+            return whole, {"loss": whole.item()} | {name: value.item() for name, value in made.items()}
         iteration = self.epoch * len(self.train_loader) + self.batch_idx + 1
-        loss = self.distillation.total(distilled) + self.prior.total(prior, iteration)
-        means = self.distillation.means(distilled) | self.prior.means(prior)
-        return loss, {"loss": loss.item()} | {name: value.item() for name, value in means.items()}
+        embedding, components = made
+        return self.pair_loss(embedding, components, labels, iteration)
 
     def decompose(self, dataset_name: str, loader: Any) -> DecomposedImages:
         """Decompose the embeddings of all images of a query or gallery loader."""
         pids, camids, paths = [], [], []
+        own, size = own_batches(loader), loader.batch_size
 
         def batches() -> Iterator[Tensor]:
-            for data in progress(loader, "decomposing photographs", len(loader.dataset), loader.batch_size):
+            for data in progress(
+                own, "decomposing photographs", min(len(loader.dataset), len(own) * size), size
+            ):
                 images, pid, camid = self.parse_data_for_eval(data)
                 pids.append(pid)
                 camids.append(camid)
@@ -201,8 +205,9 @@ class ImageAMDEngine(Engine):
                 yield images
 
         found = decompose_batches(self.decomposer, batches(), self.normalize_feature)
-        labels = torch.from_numpy(self.labels.test(dataset_name, paths))
-        return DecomposedImages(*found, torch.cat(pids), torch.cat(camids), labels)
+        everywhere = [path for part in together(paths) for path in part]
+        labels = torch.from_numpy(self.labels.test(dataset_name, everywhere))
+        return DecomposedImages(*found, rows_of_all(pids), rows_of_all(camids), labels)
 
     def _evaluate(
         self,
@@ -229,15 +234,9 @@ class ImageAMDEngine(Engine):
         gallery = self.decompose(dataset_name, gallery_loader)
         print(f"Scoring {len(query):,} × {len(gallery):,} pairs ...")
         warn_where_nothing_counts(query, gallery)
-        scores = evaluate_decomposition(
-            query,
-            gallery,
-            metric,
-            self.model.form,
-            self.model.attributes.attributes,
-            torch.from_numpy(self.labels.rates(self.datamanager.train_loader.dataset.train)),
-            self.device,
-        )
+        rates = torch.from_numpy(self.labels.rates(self.datamanager.train_loader.dataset.train))
+        state = score_shared_pairs(query, gallery, metric, self.model.form, rates, self.device)
+        scores = state.scores(self.model.attributes.attributes)
         self.scores[dataset_name] = scores
         print(score_table(scores))
         if self.writer is not None:
@@ -247,7 +246,8 @@ class ImageAMDEngine(Engine):
         counts = scores.target["mAP"] is not None  # torchreid's code stops where no query counts
         if counts and (visrank or rerank or use_metric_cuhk03):
             kwargs["ranks"] = [r for r in kwargs.get("ranks", (1,)) if r <= len(gallery)] or [1]
-            result: tuple[float, float] = super()._evaluate(
+            theirs = partial(
+                super()._evaluate,
                 dataset_name=dataset_name,
                 query_loader=query_loader,
                 gallery_loader=gallery_loader,
@@ -258,6 +258,7 @@ class ImageAMDEngine(Engine):
                 use_metric_cuhk03=use_metric_cuhk03,
                 **kwargs,
             )
+            result: tuple[float, float] = by_first(theirs)
             return result
         return _fraction(scores.target["rank-1"]), _fraction(scores.target["mAP"])
 
@@ -284,7 +285,8 @@ class ImageAMDEngine(Engine):
         Where the configuration names no file with the target's weights, they are written to
         ``target.safetensors`` beside it.
         """
-        save_engine_run(self, save_dir, epoch + 1)
+        if is_first():
+            save_engine_run(self, save_dir, epoch + 1)
 
 
 def _fraction(percent: float | None) -> float:

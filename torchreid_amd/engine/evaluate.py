@@ -19,14 +19,16 @@ from torchreid_amd.config import config_of_run
 from torchreid_amd.config.values import check_values
 from torchreid_amd.core import host
 from torchreid_amd.core.files import write_json
+from torchreid_amd.core.processes import is_first
 from torchreid_amd.engine.engine import ImageAMDEngine
+from torchreid_amd.engine.processes.answers import answers
 from torchreid_amd.engine.train import build_datamanager
 from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
 from torchreid_amd.evaluation.data.ground_truth import truth_of
 from torchreid_amd.evaluation.data.labelled_images import LabelledImages
 from torchreid_amd.evaluation.data.stored_images import stored_images
 from torchreid_amd.evaluation.data.testbed import Testbed, decomposed
-from torchreid_amd.evaluation.pairs.score_pairs import score_pairs
+from torchreid_amd.evaluation.pairs.shared_pairs import score_shared_pairs
 from torchreid_amd.evaluation.questions import NO_TRUTH, Settings, labelled_attributes, questions
 from torchreid_amd.evaluation.report.tables import report_table
 from torchreid_amd.evaluation.reranking.choice import fit_reranker
@@ -90,7 +92,8 @@ def evaluate(
         print(f"##### {name}: query and gallery are {'read' if opened else 'decomposed'} ...", flush=True)
         scores[name] = _score(engine, name, settings, fitted, reranker, opened)
         print(f"\n{report_table(scores[name])}\n", flush=True)
-    _write(Path(folder), run, scores, settings)
+    if is_first():
+        _write(Path(folder), run, scores, settings)
     return scores
 
 
@@ -120,7 +123,7 @@ def _score(
         rankers["probe"] = probes.probabilities(query.embedding), probes.probabilities(gallery.embedding)
     rates = torch.from_numpy(engine.labels.rates(engine.datamanager.train_loader.dataset.train))
     warn_where_nothing_counts(query, gallery)
-    state = score_pairs(
+    state = score_shared_pairs(
         query,
         gallery,
         get_distance(engine.model.metric),
@@ -136,9 +139,7 @@ def _score(
         engine.decomposer, photographs[0], photographs[1], train, embedding, truth, settings.seed
     )
     as_seen = SeenTestbed(testbed, reranker, rates, rankers, engine.normalize_feature, stores)
-    for part, answer in questions(testbed, settings, rates, (query, gallery), fitted, as_seen).items():
-        print(f"{part} ...", flush=True)
-        record[part] = answer()
+    record |= answers(questions(testbed, settings, rates, (query, gallery), fitted, as_seen))
     if "rows" in record.get("rerank", {}):
         others = retrieval_row(state.target, state.decomposed), record.get("reweight", {}).get("rows", {})
         record["rerank"]["rows"] |= rows_beside(*others)

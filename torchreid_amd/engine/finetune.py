@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.processes import count
 from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.learner import with_target
 from torchreid_amd.interpreter.decomposer import BATCH
@@ -75,11 +76,20 @@ class ImageFinetuneEngine(ImageAMDEngine):
         return nn.ModuleList([self.model.head, self.model.target.model])
 
     def prepare_steps(self) -> None:
-        """Say what learns."""
+        """Say what learns.
+
+        Raises:
+            InputError: several processes share the training, which a target that learns is not made for.
+        """
+        if count() > 1:
+            raise InputError(
+                f"amd.finetune trains the target, which {count()} processes cannot share; start it without "
+                "torchrun"
+            )
         self.learner = with_target(self.model, self.open)
-        asked, count = self.config.amd.finetuning, sum(p.numel() for p in self.open.learning())
+        asked, learning = self.config.amd.finetuning, sum(p.numel() for p in self.open.learning())
         print(
-            f"Fine-tuning: {', '.join(self.open.layers)} of the target ({count:,} parameters) by "
+            f"Fine-tuning: {', '.join(self.open.layers)} of the target ({learning:,} parameters) by "
             f"{self.config.loss.name} loss + recognition × {asked.weight:g}, learning rate {asked.lr:g}"
         )
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from torchreid_amd.core.devices import has_bf16
 from torchreid_amd.engine.small_maps import by_products
@@ -23,6 +24,24 @@ def with_target(interpreter: Interpreter, target: Target) -> Interpreter:
     return Interpreter(
         target, interpreter.head, interpreter.attributes, interpreter.metric, interpreter.form
     ).train(interpreter.training)
+
+
+def compute(learner: Interpreter, images: Any, labels: Tensor) -> Any:
+    """What the head makes of a batch, with gradient.
+
+    Args:
+        learner: the interpreter, or a quicker one on the same head.
+        images: (B, 3, H, W), or, in a cached training, what the target makes of them.
+        labels: (B, M) of 1 yes, 0 no, −1 unknown.
+
+    Returns:
+        The named terms of its loss, where the head has one of its own; else embeddings (B, D) and components
+        (B, M, D).
+    """
+    if hasattr(learner.head, "loss"):  # a head that is not taught by distances
+        return learner.head.loss(learner.target, images, labels)
+    out = learner(images)
+    return out.embedding, out.components
 
 
 def quick_interpreter(interpreter: Interpreter, half: bool) -> tuple[Interpreter, torch.memory_format, str]:

@@ -15,6 +15,7 @@ from torchreid_amd.config import dataset_kwargs
 from torchreid_amd.core import host
 from torchreid_amd.core.broken_photographs import broken_photographs, say_broken
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.processes import share, together
 from torchreid_amd.engine.cache.store import unchanged
 from torchreid_amd.engine.cache.training import cache_path
 
@@ -36,7 +37,8 @@ def whole_photographs(cfg: Any) -> Iterator[None]:
     sets = [host.image_dataset(name, **dataset_kwargs(cfg)) for name in names]
     paths = [item[0] for data in sets for split in _SPLITS for item in getattr(data, split)]
     known = unchanged(cache_path(cfg), paths) if cfg.amd.cache else set()
-    found = broken_photographs(path for path in paths if path not in known)
+    mine = share([path for path in dict.fromkeys(paths) if path not in known])
+    found = {path: why for part in together(broken_photographs(mine)) for path, why in part.items()}
     if not found:
         yield
         return

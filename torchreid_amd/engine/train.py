@@ -24,6 +24,7 @@ from torchreid_amd.config import (
 from torchreid_amd.config.values import check_training_values
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.processes import count, is_first
 from torchreid_amd.engine.amd_model import graft
 from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.finetune import ImageFinetuneEngine, finetune_group
@@ -123,7 +124,8 @@ def train(cfg: Any) -> dict[str, Any]:
     utils.set_random_seed(cfg.train.seed)
     with _logged(Path(cfg.data.save_dir) / time.strftime("train.log-%Y-%m-%d-%H-%M-%S")):
         print(f"Show configuration\n{cfg}\n")
-        print(f"torch {torch.__version__}, {'CUDA' if cfg.use_gpu else 'CPU'}")
+        many = f", {count()} processes" if count() > 1 else ""
+        print(f"torch {torch.__version__}, {'CUDA' if cfg.use_gpu else 'CPU'}{many}")
         engine = build_engine(cfg, build_datamanager(cfg))
         engine.run(**engine_run_kwargs(cfg))
         print(f"Run folder: {cfg.data.save_dir}")
@@ -133,6 +135,9 @@ def train(cfg: Any) -> dict[str, Any]:
 @contextmanager
 def _logged(path: Path) -> Iterator[None]:
     """What is printed also goes to a file. (torchreid's own logger closes the console in the end.)"""
+    if not is_first():
+        yield
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         log = path.open("a", encoding="utf-8", errors="backslashreplace")

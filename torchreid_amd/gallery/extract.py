@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from torchreid_amd.core.broken_photographs import broken_photographs, say_broken
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.images import read_image, to_tensor
+from torchreid_amd.core.processes import by_first, is_first, share, together
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.gallery.layout import in_bytes
 from torchreid_amd.gallery.listing import Listed, listed
@@ -58,7 +60,8 @@ def extract(
     """Store the features of photographs in a file.
 
     Where the file is there already, photographs it has are left alone, unless their files have another
-    size now; an interrupted extraction goes on, and new photographs are added.
+    size now; an interrupted extraction goes on, and new photographs are added. Several processes fill one
+    file together, each the rows of its share.
 
     Args:
         model: an explainer, or a run folder.
@@ -104,20 +107,34 @@ def extract(
     rows = known.rows() if known else {}
     new = [one for one in photographs if one.path not in rows]
     stale = _stale(known, rows, photographs, verify) if known else []
-    found = broken_photographs([*(one.path for one in new), *stale])
+    mine = share(list(dict.fromkeys([*(one.path for one in new), *stale])))
+    found = {file: why for part in together(broken_photographs(mine)) for file, why in part.items()}
     say_broken(found, skip_broken)
     new = [one for one in new if one.path not in found]
     if not new and not rows:
         raise InputError(f"no photograph of {str(data)!r} can be read; replace the files")
     if new or known is None:
-        _lay_out(path, mark, decomposer, known, new, wanted)
+        by_first(lambda: _lay_out(path, mark, decomposer, known, new, wanted))
     todo = [rows[file] for file in stale if file not in found]
     todo += range(len(rows), len(rows) + len(new))
-    with Writer(path) as writer:
-        if stale:
-            writer.undone([rows[file] for file in stale])
+    with _opened(path, [rows[file] for file in stale]) as writer:
         _fill(path, writer, decomposer, sorted(todo), batch_size)
     return Store(path)
+
+
+@contextmanager
+def _opened(path: Path, stale: list[int]) -> Iterator[Writer]:
+    """The file, kept from other programs by the first process for as long as any process writes to it."""
+    with ExitStack() as stack:
+        if is_first():
+            writer = stack.enter_context(Writer(path))
+            if stale:
+                writer.undone(stale)
+        by_first(lambda: None)
+        if not is_first():
+            writer = stack.enter_context(Writer(path, alone=False))
+        yield writer
+        together(None)
 
 
 def _of(model: Explains | str | os.PathLike[str]) -> tuple[Decomposer, Any]:
@@ -209,11 +226,12 @@ def _bytes(path: str) -> int:
 
 
 def _fill(path: Path, writer: Writer, decomposer: Decomposer, rows: list[int], batch_size: int) -> None:
-    """Compute the features of rows and write them, a batch at a time."""
+    """Compute the features of rows and write them, a batch at a time; each process those of its share."""
     store = Store(path)
+    parts = share([rows[i : i + batch_size] for i in range(0, len(rows), batch_size)])
     with ThreadPoolExecutor(1) as reader:  # the next batch is read while this one is computed
-        batches = _read(store, reader, decomposer, rows, batch_size)
-        for part, images in progress(batches, "extracting features", len(rows), batch_size):
+        batches = _read(store, reader, decomposer, parts)
+        for part, images in progress(batches, "extracting features", sum(map(len, parts)), batch_size):
             files = [store.file(row) for row in part]
             images = images.to(decomposer.device)
             whole = decomposer.decompose(images, files, batch_size)
@@ -228,7 +246,7 @@ def _fill(path: Path, writer: Writer, decomposer: Decomposer, rows: list[int], b
 
 
 def _read(
-    store: Store, reader: ThreadPoolExecutor, decomposer: Decomposer, rows: list[int], batch_size: int
+    store: Store, reader: ThreadPoolExecutor, decomposer: Decomposer, parts: Sequence[list[int]]
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Rows in batches with their photographs (B, 3, H, W), each batch read before it is asked for."""
 
@@ -236,7 +254,6 @@ def _read(
         size, mean, std = decomposer.size, decomposer.norm_mean, decomposer.norm_std
         return torch.stack([to_tensor(read_image(store.file(row)), size, mean, std) for row in part])
 
-    parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     coming = reader.submit(batch, parts[0]) if parts else None
     for n, part in enumerate(parts):
         assert coming is not None

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import register_head
+from torchreid_amd.core.whole_batch import whole_batch
 from torchreid_amd.heads.directions import Directions
 from torchreid_amd.heads.recogniser import AttributeRecogniser, recognised
 from torchreid_amd.targets.precision import single
@@ -148,16 +149,20 @@ class AdditiveHead(nn.Module):
     def loss(self, target: Target, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """What eye and readout miss of the labels; the directions take note of the batch.
 
+        Several processes look at the rows of all of them.
+
         Args:
             target: the frozen target.
             images: (B, 3, H, W).
             labels: (B, M) 1 yes, 0 no, −1 unknown.
         """
         levels, embedding = target.levels_and_embedding(images)
-        self.directions.update(labels, embedding)
         scores = single(self.eye(levels[-self.levels :]))
         with torch.autocast(embedding.device.type, enabled=False):
-            return self._missed(scores, embedding, labels)
+            read = self.readout(self.scaled(embedding.float()))
+            scores, read, embedding, labels = map(whole_batch, (scores, read, embedding, labels))
+            self.directions.update(labels, embedding)
+            return self._missed(scores, read, labels)
 
     @torch.no_grad()
     def relearn(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -170,7 +175,7 @@ class AdditiveHead(nn.Module):
         for labels, embeddings in batches:
             self.directions.update(labels, embeddings)
 
-    def _missed(self, scores: Tensor, embedding: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _missed(self, scores: Tensor, read: Tensor, labels: Tensor) -> dict[str, Tensor]:
         rates = self.directions.rates.float()
         rare = ((1 - rates) / rates.clamp_min(1e-3)).clamp(1, _RAREST).sqrt()
         truth, known = labels.clamp_min(0).float(), labels >= 0
@@ -178,7 +183,7 @@ class AdditiveHead(nn.Module):
         each = functional.binary_cross_entropy_with_logits(
             recognised(scores), truth, pos_weight=rare, reduction="none"
         )
-        missed = (self.readout(self.scaled(embedding.float())) - truth).square()
+        missed = (read - truth).square()
         shrunk = self.readout.weight.square().sum() / labels.shape[1]
         count = known.sum().clamp_min(1)
         return {

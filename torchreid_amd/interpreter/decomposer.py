@@ -19,7 +19,9 @@ from torchreid_amd.core.images import (
     read_image,
     to_tensor,
 )
+from torchreid_amd.core.processes import share
 from torchreid_amd.core.progress_bar import progress
+from torchreid_amd.core.whole_batch import rows_of_all
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.tracing import precision_of
@@ -95,9 +97,13 @@ class Decomposer:
         return self.embed(pixels_to_tensor(pixels, self.norm_mean, self.norm_std), names).float().cpu()
 
     def embed_files(self, paths: Sequence[str]) -> Tensor:
-        """The target's own embeddings (N, D) of files, on the CPU; a batch of them is held at a time."""
-        starts = progress(range(0, len(paths), BATCH), "embedding photographs", len(paths), BATCH)
-        return torch.cat([self.embed(self.read(paths[i : i + BATCH])).cpu() for i in starts])
+        """The target's own embeddings (N, D) of files, on the CPU; a batch of them is held at a time.
+
+        Several processes embed some of the batches each.
+        """
+        mine = share(range(0, len(paths), BATCH))
+        starts = progress(mine, "embedding photographs", len(mine) * BATCH, BATCH)
+        return rows_of_all([self.embed(self.read(paths[i : i + BATCH])).cpu() for i in starts])
 
     def decompose(self, images: Tensor, names: Sequence[str] = (), batch_size: int = BATCH) -> Decomposition:
         """Decompositions of N images; arguments as those of :meth:`embed`.

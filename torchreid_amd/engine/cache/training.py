@@ -12,6 +12,7 @@ from torch.utils import _pytree as tree
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.processes import by_first
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.engine.cache.parts import compute, parts_of
 from torchreid_amd.engine.cache.store import (
@@ -26,6 +27,7 @@ from torchreid_amd.engine.cache.store import (
 )
 from torchreid_amd.engine.cache.views import AllViews, View, Views, ViewSampler
 from torchreid_amd.engine.learner import Precision
+from torchreid_amd.engine.processes.batches import OwnPart
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.target import Target
 from torchreid_amd.targets.tracing import noise
@@ -96,9 +98,9 @@ def stored_loader(
     with precision():
         half = torch.is_autocast_enabled(quick.device.type)
     made = _made(cfg, files, interpreter.target, parts) | {"arithmetic": "bfloat16" if half else "float32"}
-    _make(cfg, Views(dataset, cfg.train.seed), quick, example, made, files, path, precision)
+    by_first(lambda: _make(cfg, Views(dataset, cfg.train.seed), quick, example, made, files, path, precision))
     sampler: Any = ViewSampler(loader.sampler, amd.cache_views)
-    batches = BatchSampler(sampler, loader.batch_size, drop_last=True)
+    batches: Any = OwnPart(BatchSampler(sampler, loader.batch_size, drop_last=True))
     stored = StoredPhotographs(Store(path, example), dataset)
     return DataLoader(stored, sampler=batches, batch_size=None)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from torchreid_amd.core.images import read_image
+from torchreid_amd.core.seeds import seeded
 
 View = tuple[int, int]  #: photograph, view
 
@@ -40,7 +38,7 @@ class Views(Dataset[dict[str, Any]]):
 
     def view(self, at: View, image: Any) -> Tensor:
         """The view (3, H, W) of a photograph that is read."""
-        with _seeded([self.seed, *at]):
+        with seeded([self.seed, *at]):
             view: Tensor = self.dataset.transform(image)
         return view
 
@@ -83,19 +81,3 @@ class ViewSampler(Sampler[View]):
 
     def __len__(self) -> int:
         return len(self.sampler)
-
-
-@contextmanager
-def _seeded(entropy: Sequence[int]) -> Iterator[None]:
-    """Random numbers of Python, NumPy and torch from a seed; afterwards they go on as before."""
-    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-    before = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
-            yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])

@@ -19,6 +19,7 @@ from torchreid_amd.account.swapping import Regions
 from torchreid_amd.attributes.parts import PARTS, REST
 from torchreid_amd.attributes.schema import AttributeSchema, Labels
 from torchreid_amd.core.images import read_image, to_pixels
+from torchreid_amd.core.processes import share, together
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.class_activation import distance_activations
 from torchreid_amd.evaluation.counterfactual.true_account import Entry, TrueAccounts
@@ -47,11 +48,11 @@ class PairAccount:
 
 
 def account_pairs(testbed: Testbed, count: int) -> list[PairAccount]:
-    """A sample of pairs of different persons, accounted for in every way."""
+    """A sample of pairs of different persons, accounted for in every way; by all processes together."""
     decomposer = testbed.decomposer
     interpreter = decomposer.interpreter
     distance = get_distance(interpreter.metric)
-    pairs = testbed.pairs(count, 0)
+    pairs = share(testbed.pairs(count, 0))
     truths = TrueAccounts(
         Path(testbed.query.paths[0]).absolute().parents[2],
         fingerprint(interpreter.target.model),
@@ -66,7 +67,7 @@ def account_pairs(testbed: Testbed, count: int) -> list[PairAccount]:
         true = truths.of(*paths).by_entry()
         found.append(PairAccount(int(testbed.query.pids[i]), true, _given(decomposer, paths, labels)))
     truths.keep()
-    return found
+    return [pair for part in together(found) for pair in part]
 
 
 def _at_size(decomposer: Decomposer) -> Callable[[NDArray[np.uint8]], Tensor]:

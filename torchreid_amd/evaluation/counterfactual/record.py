@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchreid_amd.core.processes import share, together
 from torchreid_amd.evaluation.counterfactual.effect import PairEffect, effects_record, score_effects
 from torchreid_amd.evaluation.counterfactual.measure import measure_effects
 from torchreid_amd.evaluation.data.testbed import Testbed
@@ -16,17 +17,18 @@ from torchreid_amd.interpreter.decomposer import Decomposer
 def effect_pairs(
     testbed: Testbed, count: int, decomposer: Decomposer | None = None, baselines: bool = True
 ) -> list[PairEffect]:
-    """A sample of pairs with what would happen and what is predicted."""
+    """A sample of pairs with what would happen and what is predicted; by all processes together."""
     assert testbed.truth is not None
-    return measure_effects(
+    mine = measure_effects(
         decomposer or testbed.decomposer,
         testbed.query,
         testbed.gallery,
-        testbed.pairs(count),
+        share(testbed.pairs(count)),
         testbed.truth,
         testbed.regression if baselines else None,
         baselines,
     )
+    return [pair for part in together(mine) for pair in part]
 
 
 def counterfactual_record(effects: Sequence[PairEffect]) -> dict[str, Any]:

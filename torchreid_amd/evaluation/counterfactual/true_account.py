@@ -27,6 +27,7 @@ from torchreid_amd.account.shapley import (
 )
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import write_json
+from torchreid_amd.core.processes import is_first, together
 from torchreid_amd.datasets.synthetic.step_by_step import Factor, StepByStep
 from torchreid_amd.interpreter.distances import Distance
 
@@ -145,7 +146,11 @@ class TrueAccounts:
         return _account(self._known[name])
 
     def keep(self) -> None:
-        """Write down what was found."""
+        """Write down what was found, by all processes."""
+        for part in together(self._known):
+            self._known |= part
+        if not is_first():
+            return
         try:
             write_json({"version": VERSION, "accounts": self._known}, self.path)
         except InputError:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.whole_batch import rows_of_all
 from torchreid_amd.interpreter.decomposer import Decomposer
 
 
@@ -130,7 +131,7 @@ def decompose_batches(
 
     Args:
         decomposer: the interpreter.
-        batches: (B, 3, H, W) each, a forward pass each.
+        batches: (B, 3, H, W) each, a forward pass each; of several processes, this one's.
         normalize: embeddings at unit length, components scaled alike.
     """
     embeddings, components = [], []
@@ -139,4 +140,4 @@ def decompose_batches(
         out = out.normalized() if normalize else out
         embeddings.append(out.embedding.float().cpu())
         components.append(out.components.half().cpu())
-    return torch.cat(embeddings), torch.cat(components)
+    return rows_of_all(embeddings), rows_of_all(components)
