@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmark_processes import shared
 from benchmark_steps import Sides, step
 from torch import Tensor
 
@@ -268,6 +269,9 @@ def cases() -> dict[str, Case]:
         size = {"images": 24, "model": model, "head": head, "half": half, "cached": cached, **full}
         name = f"{'cached' if cached else 'step'}-{head}-{model}{'-bf16' if half else ''}"
         found[name] = Case(step, size, {"images": 3, **small}, 0.1 if half else 1e-4)
+    for head, model in (("amd", "osnet_x0_25"), ("amd", "resnet50"), ("additive", "osnet_x0_25")):
+        size = {"images": 24, "model": model, "head": head, **full}
+        found[f"processes-{head}-{model}"] = Case(shared, size, {"images": 4, **small})
     rest = {"model": "osnet_x0_25", "batch": 32, **full}
     found["pairs"] = Case(pairs, {"pairs": 32, **rest}, {"pairs": 2, **small})
     found["ranking"] = Case(ranking, {"gallery": 200, "topk": 10, **rest}, {"gallery": 4, "topk": 2, **small})

