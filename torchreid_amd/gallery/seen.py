@@ -16,9 +16,7 @@ from torch.nn import functional
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.images import ImageLike, image_name
-from torchreid_amd.core.processes import share
 from torchreid_amd.core.progress_bar import progress
-from torchreid_amd.core.whole_batch import rows_of_all
 from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
 from torchreid_amd.targets.target import Target
 
@@ -64,16 +62,14 @@ def rows_of(target: Target, images: Tensor) -> Seen:
 def look(decomposer: Decomposer, photographs: Sequence[ImageLike], batch_size: int = BATCH) -> Seen:
     """What the target shows of photographs, on the CPU in float32; a batch of them is held at a time.
 
-    Several processes look at some of the batches each.
-
     Raises:
         InputError: there is none, one cannot be read, or what is seen of it is not finite.
     """
     if not len(photographs):
         raise InputError("no photograph was given; expected at least one")
     parts = []
-    starts = share(range(0, len(photographs), batch_size))
-    for start in progress(starts, "looking at photographs", len(starts) * batch_size, batch_size):
+    starts = range(0, len(photographs), batch_size)
+    for start in progress(starts, "looking at photographs", len(photographs), batch_size):
         given = photographs[start : start + batch_size]
         found = rows_of(decomposer.interpreter.target, decomposer.read(given))
         found = Seen(found.embedding.float().cpu(), found.features.float().cpu())
@@ -83,7 +79,7 @@ def look(decomposer: Decomposer, photographs: Sequence[ImageLike], batch_size: i
             name = image_name(given[at]) or f"photograph {start + at + 1}"
             raise InputError(f"the model's features of {name!r} are not finite; check the target's weights")
         parts.append(found)
-    return Seen(rows_of_all([p.embedding for p in parts]), rows_of_all([p.features for p in parts]))
+    return joined(parts)
 
 
 def joined(parts: Iterable[Seen]) -> Seen:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchreid_amd.core.processes import share
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.baselines.linear_probe import AttributeRegression, fit_regression
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages, decompose_batches
@@ -76,8 +75,7 @@ def decomposed(
     decomposer: Decomposer, photographs: LabelledImages, normalize: bool = False
 ) -> DecomposedImages:
     """Photographs read and decomposed; with ``normalize`` embeddings are of unit length."""
-    mine = share(range(0, len(photographs), BATCH))
-    starts = progress(mine, "decomposing photographs", len(mine) * BATCH, BATCH)
+    starts = progress(range(0, len(photographs), BATCH), "decomposing photographs", len(photographs), BATCH)
     batches = (decomposer.read(photographs.paths[i : i + BATCH]) for i in starts)
     return DecomposedImages(
         *decompose_batches(decomposer, batches, normalize),
