@@ -100,9 +100,8 @@ def options(root: Path, folder: Path, *opts: Any) -> list[str]:
 
 def scored(root: Path, run: Path) -> None:
     """Scores of a run, into its folder."""
-    assert (
-        cli.main(["evaluate", str(run), "--root", str(root), "--removal-pairs", "2", "--skip", "sanity"]) == 0
-    )
+    skipped = [word for part in ("sanity", "rerank", "attributes") for word in ("--skip", part)]
+    assert cli.main(["evaluate", str(run), "--root", str(root), "--removal-pairs", "2", *skipped]) == 0
 
 
 def extracted(root: Path, run: Path, store: Path) -> None:
