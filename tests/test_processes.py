@@ -247,10 +247,14 @@ def test_the_store_of_one_process(both: Both, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_pairs_are_shared_and_put_together(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+def test_pairs_are_shared_and_put_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, count: int
+) -> None:
     """Each process has its pairs measured; in their order they are those of one."""
     pairs = [(0, 1), (0, 2), (1, 2), (1, 1), (2, 0)]
-    people = LabelledImages(("a/b/c.jpg",) * 3, np.arange(3), np.zeros(3), np.zeros((3, 1), np.int8))
+    people = LabelledImages(
+        (str(tmp_path / "a" / "b" / "c.jpg"),) * 3, np.arange(3), np.zeros(3), np.zeros((3, 1), np.int8)
+    )
     interpreter = SimpleNamespace(metric="euclidean", target=SimpleNamespace(model=torch.nn.Linear(1, 1)))
     testbed: Any = SimpleNamespace(
         decomposer=SimpleNamespace(interpreter=interpreter, size=(4, 2)),
