@@ -69,11 +69,11 @@ def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(where, Stored)
     options = ("--root", "r", "--split", "query", "train", "--maps", "--no-components")
-    command = ("extract", "a-run", "--data", "d", "--store", "g.h5", *options, "--skip-broken", "--verify")
+    command = ("extract", "a-run", "--data", "d", "--store", "g.h5", *options, "--skip-broken", "--verify", "--seen")
     assert cli.main(command) == 0 and cli.main(command[:6]) == 0
     (given, plain) = calls
     assert given[0] == plain[0] == (model, "d", "g.h5")
-    on = {"components": False, "maps": True, "skip_broken": True, "verify": True}
+    on = {"components": False, "maps": True, "skip_broken": True, "verify": True, "seen": True}
     assert given[1] == {"root": "r", "splits": ["query", "train"]} | on
     assert plain[1] == {"root": "", "splits": ["gallery"]} | {key: not value for key, value in on.items()}
 
@@ -157,19 +157,19 @@ def test_audit_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -
     calls: list[Call] = []
     monkeypatch.setattr("torchreid_amd.explanation.explainer.Explainer", Explainer)
     monkeypatch.setattr("torchreid_amd.auditing.audit.audit", audit)
-    numbers = ("--pairs", "3", "--seed", "6", "--root", "data", "-t", "a", "b")
+    numbers = ("--pairs", "3", "--seed", "6", "--root", "data", "-t", "a", "b", "--store", "s.h5")
     assert cli.main(("audit", "a-run", "--weights", "w.pth", "--compare", "another", *numbers)) == 0
     assert made == [("run", "a-run", "w.pth"), ("run", "another", None)]
     ((_, targets), named) = calls[0]
     assert targets == ["a", "b"] and named.pop("compare_with") is not None
-    assert named == {"root": "data", "pairs": 3, "seed": 6}
+    assert named == {"root": "data", "pairs": 3, "seed": 6, "stores": ["s.h5"]}
     made.clear()
     model = ("audit", "--model", "m", "--weights", "w.pth", "--size", "4", "2", "--compare", "v.pth")
     assert cli.main(model) == 0
     assert made == [("model", "m", "w.pth", (4, 2)), ("model", "m", "v.pth", (4, 2))]
     assert calls[1][0][1:] == (None,)
     assert {k: v for k, v in calls[1][1].items() if k != "compare_with"} == {
-        "root": "reid-data", "pairs": 200, "seed": 0,
+        "root": "reid-data", "pairs": 200, "seed": 0, "stores": [],
     }  # fmt: skip
 
 
