@@ -68,8 +68,8 @@ def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch)
             return 3
 
     monkeypatch.setattr(where, Stored)
-    options = ("--root", "r", "--split", "query", "train", "--maps", "--no-components")
-    command = ("extract", "a-run", "--data", "d", "--store", "g.h5", *options, "--skip-broken", "--verify", "--seen")
+    options = ("--root", "r", "--split", "query", "train", "--maps", "--no-components", "--seen")
+    command = ("extract", "a-run", "--data", "d", "--store", "g.h5", *options, "--skip-broken", "--verify")
     assert cli.main(command) == 0 and cli.main(command[:6]) == 0
     (given, plain) = calls
     assert given[0] == plain[0] == (model, "d", "g.h5")
