@@ -194,7 +194,7 @@ def test_scoring_says_how_far_it_is(at_once: None, capsys: pytest.CaptureFixture
     labels = torch.ones(5, 2)
     side = DecomposedImages(torch.eye(5), torch.ones(5, 2, 5), range(5), range(5), labels)
     with show_progress():
-        score_pairs(side, side, get_distance("euclidean"), memory=2000)  # one query at a time
+        score_pairs(side, side, get_distance("euclidean"), memory=600)  # one query at a time
     assert capsys.readouterr().err.startswith("scoring pairs, by query: 1 of 5, about ")
 
 
