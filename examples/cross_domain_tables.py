@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torchreid_amd.gallery.strength import said
+
 Scores = Mapping[str, Any]
 
 
@@ -78,7 +80,8 @@ def rerank_table(reranked: Mapping[str, Scores]) -> list[str]:
             else "–"
             for row in ("attributes", "reranked", "k_reciprocal", "reranked_k_reciprocal")
         ]
-        lines.append(_cells(name, f"{found['strength']:g}", f"{rows['target']['values']['mAP']:.1f}", *gains))
+        target = f"{rows['target']['values']['mAP']:.1f}"
+        lines.append(_cells(name, said(float(found["strength"])), target, *gains))
     return lines
 
 

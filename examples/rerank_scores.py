@@ -30,6 +30,7 @@ from torchreid_amd.evaluation.baselines.linear_probe import fit_probes
 from torchreid_amd.evaluation.recognition import recognition_record
 from torchreid_amd.evaluation.report.retrieval_tables import recognised, reranked
 from torchreid_amd.gallery.seen import Seen, look
+from torchreid_amd.gallery.strength import said
 
 KEPT = ("names", "embedding", "features")
 SAVED = 1000  #: photographs after which what was seen is saved
@@ -85,7 +86,7 @@ def scores(args: argparse.Namespace) -> dict[str, Any]:
     people = people.sample()
     train = seen_of(explainer, people.paths, args.keep)
     reranker = amd.rerank.fit(explainer, people, strength=args.strength, seen=train)
-    print(f"λ = {reranker.strength:g}: {reranker.choice.reason}", flush=True)
+    print(f"λ = {said(reranker.strength)}: {reranker.choice.reason}", flush=True)
 
     data = host.image_dataset(args.target, **dataset_kwargs(cfg))
     sides, labels = [], []

@@ -266,6 +266,8 @@ def test_rows_of_re_ranking(example: ModuleType) -> None:
     rows = {name: {"values": {"mAP": 40.0}, "gain": gain} for name in ("target", "attributes", "reranked")}
     text = example.rerank_table({"a": {"strength": 0.5, "rows": rows}})
     assert text[-1] == "| a | 0.5 | 40.0 | 40.0, 4.50 [3.00, 6.25] | 40.0, 4.50 [3.00, 6.25] | – | – |"
+    alone = example.rerank_table({"a": {"strength": "inf", "rows": rows}})[-1]
+    assert alone.startswith("| a | ∞ | 40.0 |")
     assert example.rerank_table({}) == []
 
 

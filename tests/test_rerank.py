@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,13 @@ import torchreid_amd as amd
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.report.retrieval_tables import reranked
 from torchreid_amd.evaluation.reranking.choice import fit_reranker
-from torchreid_amd.evaluation.reranking.record import ALONE, reranking_record, score_reranker
+from torchreid_amd.evaluation.reranking.record import reranking_record, score_reranker
 from torchreid_amd.evaluation.retrieval import Retrieval
 from torchreid_amd.gallery.acquainted import share_classified
 from torchreid_amd.gallery.readouts import calibrate, fit_readouts
 from torchreid_amd.gallery.rerank import Choice, Reranker, k_reciprocal
 from torchreid_amd.gallery.seen import Seen
+from torchreid_amd.gallery.strength import ALONE, added, jsonable, said
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +69,9 @@ def test_no_strength_is_the_target_itself(fitted: Reranker) -> None:
     found = replace(fitted, choice=Choice(0.0)).distances(query, gallery)
     assert torch.equal(found, amd.rerank.Reranker.distances(fitted, query, gallery, 0.0))
     assert found.numpy() == pytest.approx(torch.cdist(query.embedding, gallery.embedding).numpy(), rel=1e-3)
-    with pytest.raises(InputError, match="give 0 or more"):
-        fitted.distances(query, gallery, -1.0)
+    for strength in (-1.0, float("nan")):
+        with pytest.raises(InputError, match="give 0 or more"):
+            fitted.distances(query, gallery, strength)
 
 
 def test_the_unit_makes_both_distances_alike(fitted: Reranker) -> None:
@@ -116,6 +119,30 @@ def test_what_is_seen_helps_and_is_chosen(fitted: Reranker) -> None:
     own.update(torch.cdist(query[0].embedding, gallery[0].embedding).numpy(), *who)
     assert record["rows"]["target"]["values"] == pytest.approx(own.percent())
     assert "λ = " in reranked(record) and "k-reciprocal" in reranked(record)
+
+
+def test_a_target_that_says_nothing_is_left_out(tmp_path: Path) -> None:
+    """Embeddings of noise: the attributes alone, λ = ∞, which files hold and readers are told."""
+    seen, labels, people, cameras = seen_people(blind=1e4)
+    found = fit_reranker(seen, labels, people, cameras, SCHEMA)
+    curve = dict(found.choice.curve)
+    assert list(curve) == [0, 0.25, 0.5, 1, 2, 4, 8, 16, ALONE] and curve[16] < curve[ALONE]
+    assert found.strength == ALONE and found.choice.reason == "best on held-out training identities"
+    found.save(tmp_path / "r")
+    assert Reranker.load(tmp_path / "r").choice == found.choice
+    query, gallery = sides()
+    record = json.loads(json.dumps(reranking_record(found, query, gallery), allow_nan=False))
+    assert record["strength"] == record["curve"][-1]["strength"] == "inf"
+    assert record["rows"]["reranked"] == record["rows"]["attributes"] != record["rows"]["target"]
+    assert "λ = ∞: best on" in reranked(record) and "λ 16: " in reranked(record)
+
+
+def test_strengths_add_and_are_said() -> None:
+    own, apart = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.0])
+    assert added(own, apart, 0.5).tolist() == [2.5, 2.0]
+    assert added(own, apart, ALONE).tolist() == [3.0, 0.0]  # 0 attributes apart is 0, not 0 × ∞
+    assert [said(x) for x in (0.25, 16.0, ALONE)] == ["0.25", "16", "∞"]
+    assert [jsonable(x) for x in (16, ALONE)] == [16.0, "inf"]
 
 
 def test_attributes_that_say_nothing_are_left_alone() -> None:
@@ -225,6 +252,8 @@ def test_bad_input() -> None:
         fit_reranker(seen, labels[1:], people, cameras, SCHEMA)
     with pytest.raises(InputError, match="numbers from 0"):
         fit_reranker(seen, labels, people, cameras, SCHEMA, strengths=[-1.0])
+    with pytest.raises(InputError, match="numbers from 0"):
+        fit_reranker(seen, labels, people, cameras, SCHEMA, strength=float("nan"))
     with pytest.raises(InputError, match="unknown metric 'manhattan'"):
         fit_reranker(seen, labels, people, cameras, SCHEMA, "manhattan")
 
@@ -247,8 +276,8 @@ def test_what_is_saved_is_read_back(fitted: Reranker, tmp_path: Path) -> None:
     assert torch.equal(again.distances(query, gallery), fitted.distances(query, gallery))
     assert (again.choice, again.schema, again.metric) == (fitted.choice, fitted.schema, fitted.metric)
     (tmp_path / "r").write_bytes(b"nothing")
-    for name, said in (("r", "cannot be read"), ("none", "is missing")):
-        with pytest.raises(InputError, match=said):
+    for name, words in (("r", "cannot be read"), ("none", "is missing")):
+        with pytest.raises(InputError, match=words):
             Reranker.load(tmp_path / name)
 
 

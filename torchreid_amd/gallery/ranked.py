@@ -19,6 +19,7 @@ from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import Seen, joined, look
 from torchreid_amd.gallery.store import Store
 from torchreid_amd.gallery.stored_seen import names_of, seen_blocks, stores_among
+from torchreid_amd.gallery.strength import jsonable, said
 from torchreid_amd.interpreter.decomposer import Decomposer
 
 YES = 0.5  #: an attribute is said of somebody above this probability
@@ -80,7 +81,7 @@ class Reranked:
         """One line a photograph: place, d', the target's distance and place, file, and what is seen."""
         shown = self.order[:topk]
         lines = [
-            f"{Path(self.query).name}: the nearest {len(shown)} of {len(self)}, λ = {self.strength:g} "
+            f"{Path(self.query).name}: the nearest {len(shown)} of {len(self)}, λ = {said(self.strength)} "
             f"({self.reason})",
             f"seen: {', '.join(self.worn(0)) or 'nothing surely'}",
         ]
@@ -100,7 +101,7 @@ class Reranked:
 
         return {
             "query": self.query,
-            "strength": self.strength,
+            "strength": jsonable(self.strength),
             "reason": self.reason,
             "attributes": row(0),
             "gallery": [

@@ -29,6 +29,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.files import atomic_path
 from torchreid_amd.gallery.readouts import AttributeReadouts
 from torchreid_amd.gallery.seen import Seen
+from torchreid_amd.gallery.strength import added, jsonable
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.targets.target import Target
 from torchreid_amd.targets.weights import has_fingerprint
@@ -44,7 +45,7 @@ class Choice:
     """How λ was chosen.
 
     Attributes:
-        strength: λ; 0 leaves the target's distance as it is.
+        strength: λ; 0 leaves the target's distance as it is, infinity leaves it out.
         curve: mAP in percent on held-out training identities of every candidate: (λ, mAP).
         gain: 95 % interval of the gain of the best candidate over λ = 0, in points.
         identities: how many training identities, each held out once.
@@ -109,7 +110,7 @@ class Reranker:
             strength: λ instead of the chosen one; infinity for the attributes alone.
         """
         chosen = self.strength if strength is None else strength
-        if chosen < 0:
+        if not chosen >= 0:
             raise InputError(f"the strength λ is {chosen}; give 0 or more")
         own = get_distance(self.metric).matrix(query.embedding, gallery.embedding)
         if not chosen:
@@ -117,7 +118,7 @@ class Reranker:
         a = get_distance("euclidean").matrix(
             self.readouts.coordinates(query.features), self.readouts.coordinates(gallery.features)
         )
-        return self.unit * a if chosen == float("inf") else own + chosen * self.unit * a
+        return added(own, self.unit * a, chosen)
 
     def k_reciprocal(self, query: Seen, gallery: Seen, strength: float | None = None) -> NDArray[np.float32]:
         """torchreid's k-reciprocal re-ranking of d' (Q, G), with its own settings."""
@@ -136,7 +137,11 @@ class Reranker:
             "metric": self.metric,
             "unit": self.unit,
             "penalty": self.readouts.penalty,
-            "choice": asdict(self.choice),
+            "choice": {
+                **asdict(self.choice),
+                "strength": jsonable(self.strength),
+                "curve": [(jsonable(strength), score) for strength, score in self.choice.curve],
+            },
             "fingerprint": self.fingerprint,
         }
         tensors = {name: getattr(self.readouts, name).contiguous() for name in _TENSORS}
@@ -201,6 +206,7 @@ def k_reciprocal(
 
 def _choice(about: Mapping[str, Any]) -> Choice:
     given = {f.name: about[f.name] for f in fields(Choice)}
+    given["strength"] = float(given["strength"])
     given["curve"] = tuple((float(strength), float(score)) for strength, score in given["curve"])
     given["gain"] = None if given["gain"] is None else tuple(given["gain"])
     return Choice(**given)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torchreid_amd.evaluation.report.cells import cell
 from torchreid_amd.evaluation.report.markdown_rows import NONE, Record, Row, beside, found_of
+from torchreid_amd.gallery.strength import said
 
 _WAYS = {
     "decomposed": "by the decomposed distance",
@@ -38,7 +39,7 @@ def retrieved(records: Sequence[Record]) -> tuple[str, list[Row]]:
             rows.append((f"mAP {words}, %", [*own, beside(beaten), NONE]))
     gains = [found_of(found["reranked"]["gain"], "mAP") for found in each]
     rows.append(("mAP gained by re-ranking, points", [*(cell(*gain) for gain in gains), NONE, NONE]))
-    chosen = [f"{record['rerank']['strength']:g}" for record in records]
+    chosen = [said(float(record["rerank"]["strength"])) for record in records]
     rows.append(("λ of re-ranking, chosen on training identities", [*chosen, NONE, NONE]))
     return "Does what is seen help retrieval?", rows
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchreid_amd.evaluation.report.cells import cell, cells, grid
+from torchreid_amd.gallery.strength import said
 
 _COLUMNS = {"rank-1": "rank-1", "mAP": "mAP"}
 _REWEIGHTED = {"target": "target", "reweighted": "re-weighted", "gain": "gain"}
@@ -53,11 +54,11 @@ def reranked(found: Mapping[str, Any]) -> str:
             rows.append((title, [*cells(_COLUMNS, row["values"], row["intervals"]), gained]))
     title = (
         f"8. Does what is seen help retrieval? (%; {found['metric']} distance + λ × distance of attributes, "
-        f"λ = {found['strength']:g}: {found['reason']})"
+        f"λ = {said(float(found['strength']))}: {found['reason']})"
     )
     lines = [grid(title, [*_COLUMNS.values(), "mAP gained"], rows)]
     if found["curve"]:
-        curve = ", ".join(f"λ {point['strength']:g}: {point['mAP']:.1f}" for point in found["curve"])
+        curve = ", ".join(f"λ {said(float(p['strength']))}: {p['mAP']:.1f}" for p in found["curve"])
         lines.append(f"mAP on {found['identities']} training identities, each held out once: {curve}")
     return "\n".join(lines)
 

@@ -26,12 +26,13 @@ from torchreid_amd.gallery.people import LabelledPeople
 from torchreid_amd.gallery.readouts import FOLDS, OutOfFold, calibrate, fit_readouts
 from torchreid_amd.gallery.rerank import Choice, Reranker, unit_of
 from torchreid_amd.gallery.seen import Seen, look
+from torchreid_amd.gallery.strength import ALONE, added
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.distances import get_distance
 from torchreid_amd.targets.target import Target
 from torchreid_amd.targets.weights import fingerprint
 
-STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  #: candidates for λ
+STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, ALONE)  #: candidates for λ
 HARDLY_ERRS = 95.0  #: mAP in percent on training identities above which a target must have met them
 ROWS = 256  #: queries whose distances are held at a time
 
@@ -114,7 +115,7 @@ def fit_reranker(
         InputError: shapes that do not fit, too few labelled people, or a λ below 0.
     """
     get_distance(metric)
-    if min(map(float, [*strengths, strength or 0])) < 0:
+    if not all(float(each) >= 0 for each in [*strengths, strength or 0]):
         raise InputError(f"strengths are {list(strengths)} and {strength}; expected numbers from 0")
     if not len(seen) == len(labels) == len(people) == len(cameras):
         raise InputError(
@@ -212,4 +213,4 @@ def _add(
         apart = unit * get_distance("euclidean").matrix(x[rows], x)
         who = [t.numpy() for t in (people[rows], people, cameras[rows], cameras)]
         for score, strength in zip(scores, strengths, strict=True):
-            score.update((own + strength * apart).numpy(), *who)
+            score.update(added(own, apart, strength).numpy(), *who)

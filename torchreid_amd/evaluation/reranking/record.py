@@ -12,10 +12,10 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.evaluation.retrieval import Retrieval, gain_record
 from torchreid_amd.gallery.rerank import Reranker
 from torchreid_amd.gallery.seen import Seen
+from torchreid_amd.gallery.strength import ALONE, jsonable
 
 _log = logging.getLogger(__name__)
 ROWS = 256  #: queries whose distances are held at a time
-ALONE = float("inf")  #: the strength that stands for the attributes alone
 
 
 def score_reranker(
@@ -63,9 +63,9 @@ def reranking_record(
     choice = reranker.choice
     return {
         "metric": reranker.metric,
-        "strength": chosen,
+        "strength": jsonable(chosen),
         "reason": choice.reason,
-        "curve": [{"strength": strength, "mAP": score} for strength, score in choice.curve],
+        "curve": [{"strength": jsonable(strength), "mAP": score} for strength, score in choice.curve],
         "held_out_gain": None if choice.gain is None else list(choice.gain),
         "identities": choice.identities,
         "photographs": choice.photographs,

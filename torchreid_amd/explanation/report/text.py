@@ -12,6 +12,7 @@ from torchreid_amd.core.language import english, local_number, say
 from torchreid_amd.core.printable import printable
 from torchreid_amd.explanation.pair import ExplainedPair
 from torchreid_amd.explanation.ranking import RankedGallery
+from torchreid_amd.gallery.strength import said
 from torchreid_amd.interpreter.distances import get_distance
 
 
@@ -59,7 +60,7 @@ def by_metric(metric: str) -> str:
 def by_order(r: RankedGallery) -> str:
     """By what a gallery is ordered: the metric, and λ where it is re-ranked."""
     by = by_metric(r.metric)
-    return say("ranking.reranked", by=by, strength=f"{r.strength:g}") if r.strength else by
+    return say("ranking.reranked", by=by, strength=said(r.strength)) if r.strength else by
 
 
 def distance_sentence(e: ExplainedPair) -> str:
