@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from torchreid_amd import cli
-from torchreid_amd.cli.parser import command_parser
+from torchreid_amd.cli.parser import command_parser, parsed
 from torchreid_amd.config import get_default_config
 from torchreid_amd.evaluation.questions import Settings
 
@@ -44,12 +44,38 @@ def test_evaluate_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch
 def test_adapt_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     where, base = "torchreid_amd.engine.adapt.adapt", ("adapt", "a-run", "-t", "new", "--out", "b-run")
     more = ("--epochs", "7", "--statistics", "--weights", "w.pth", "--root", "data", "train.lr", "0.5")
-    (folder, out, change, *rest), _ = asked(monkeypatch, where, *base, *more)
-    assert (folder, out, *rest) == ("a-run", "b-run", "w.pth", 7, True)
-    cfg = change(get_default_config())
+    folders, given = asked(monkeypatch, where, *base, *more)
+    cfg = given.pop("change")(get_default_config())
+    assert folders == ("a-run", "b-run")
+    assert given == {"weights": "w.pth", "epochs": 7, "statistics": True}
     assert (cfg.data.root, cfg.data.targets, cfg.train.lr) == ("data", ["new"], 0.5)
-    plain, _ = asked(monkeypatch, where, *base)
-    assert plain[3:] == (None, 2, False)
+    _, plain = asked(monkeypatch, where, *base)
+    assert (plain["weights"], plain["epochs"], plain["statistics"]) == (None, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("command", "paths"),
+    [
+        ("search RUN --gallery F hat", ["RUN", "hat"]),
+        ("search RUN hat --gallery F", ["RUN", "hat"]),
+        ("search --gallery F RUN hat", ["RUN", "hat"]),
+        ("search RUN --gallery F hat -- -bag", ["RUN", "hat", "-bag"]),
+        ("search RUN --gallery F -- -hat -bag", ["RUN", "-hat", "-bag"]),
+        ("search RUN hat -- -bag --gallery", ["RUN", "hat", "-bag", "--gallery"]),
+        ("rank RUN --topk 3 q.jpg --gallery F a.jpg b.jpg", ["RUN", "q.jpg", "a.jpg", "b.jpg"]),
+        ("explain --json F RUN a.jpg --html F b.jpg", ["RUN", "a.jpg", "b.jpg"]),
+        ("extract --store F --data D RUN", ["RUN"]),
+    ],
+)
+def test_options_stand_before_words_and_behind_them(command: str, paths: list[str]) -> None:
+    assert parsed(command_parser(), command.split()).paths == paths
+
+
+@pytest.mark.parametrize("command", ["search RUN --wrong x hat", "search RUN --json F a -x", "scores R --x"])
+def test_unknown_options_are_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(command_parser(), command.split())
+    assert "unrecognized arguments: " in capsys.readouterr().err
 
 
 def test_extract_takes_every_option_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

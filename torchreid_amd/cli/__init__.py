@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 
-from torchreid_amd.cli import adapt, evaluate, extract, search, train
-from torchreid_amd.cli.parser import command_parser
+from torchreid_amd.cli import evaluate, extract, train
+from torchreid_amd.cli.parser import command_parser, parsed
 from torchreid_amd.core.closed_pipe import outliving_the_reader
 from torchreid_amd.core.errors import InputError, LostProcess
 from torchreid_amd.core.language import ENGLISH, set_language
@@ -30,13 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     forgiving_streams()
     parser = command_parser()
     with redirect_stderr(sys.stderr if is_first() else StringIO()):  # all would say the same of arguments
-        args, rest = parser.parse_known_args(argv)
-    behind = args.run is search.run and rest[:1] == [
-        "--"
-    ]  # attributes that are to be missing, behind options
-    if rest and args.run not in (adapt.run, evaluate.run) and not behind:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    args.opts = rest + getattr(args, "opts", [])
+        args = parsed(parser, argv)
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = SPINS  # read when torch is imported, which is now to come
     try:

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from torchreid_amd.gallery.asked import search, wanted_by
     from torchreid_amd.gallery.stored_seen import names_of
 
-    words = (given if args.gallery else given[1:]) + args.opts[1:]
+    words = given if args.gallery else given[1:]
     reranker = reranker_of(explainer, args)
     wanted_by(words, reranker.schema, reranker.readouts.known.tolist())  # before anything is looked at
     gallery = seen_or_photographs(explainer, args, [] if args.gallery else given[:1])
