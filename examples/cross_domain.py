@@ -30,6 +30,7 @@ from torchreid_amd.core.files import atomic_path, write_json
 from torchreid_amd.interpreter.run_folder import read_run
 
 HERE = Path(__file__).parent
+CACHE = "frozen.h5"  #: of a training from a cache (amd.cache), beside its run
 LEFT_OUT = ("probe", "place", "account", "effect", "removal", "sanity", "rerank", "attributes")
 
 
@@ -60,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="adapt interpreters, too: epochs of self-training, or 0 for statistics alone",
     )
     parser.add_argument("--rerank", action="store_true", help="re-ranking with the other's attributes, too")
+    parser.add_argument(
+        "opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs of the interpreters, e.g. amd.cache on"
+    )
     args = parser.parse_args(argv)
     try:
         given = dict(entry.split("=", 1) for entry in args.target)
@@ -112,7 +116,7 @@ def scores_of(args: argparse.Namespace, name: str, weights: Path, out: Path, see
     if not (folder / "run.json").exists():
         print(f"##### {name}: interpreter {seed}", flush=True)
         sets = ["--config-file", args.config_file, "--root", args.root, "-s", name, "-t", name]
-        keys = ["model.load_weights", str(weights), "model.resume", str(folder)]
+        keys = [*args.opts, "model.load_weights", str(weights), "model.resume", str(folder)]
         keys += ["data.save_dir", str(folder), "train.seed", str(seed)]
         subprocess.run([*command, "train", *sets, *keys], check=True)
     found = _read(folder / "scores.json")
@@ -121,6 +125,7 @@ def scores_of(args: argparse.Namespace, name: str, weights: Path, out: Path, see
         sets = ["--root", args.root, "--weights", str(weights), *skip, "-t", *args.datasets]
         subprocess.run([*command, "evaluate", str(folder), *sets], check=True)
         found = _read(folder / "scores.json")
+    (folder / CACHE).unlink(missing_ok=True)  # scored, so nothing reads it again
     return found
 
 
@@ -140,6 +145,7 @@ def adapted_scores(
         command += ["--root", args.root, "-t", other, "--out", str(folder), "--weights", str(weights)]
         how = ["--epochs", str(args.adapt)] if args.adapt else ["--epochs", "0", "--statistics"]
         subprocess.run([*command, *how], check=True)
+    (folder / CACHE).unlink(missing_ok=True)
     scores: Scores = read_run(folder)["scores"]["datasets"][other]
     return scores
 
