@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         register_head,
         register_loss,
     )
+    from torchreid_amd.engine.adapt import adapt
     from torchreid_amd.evaluation import reranking as rerank
     from torchreid_amd.evaluation import reweighting as reweight
     from torchreid_amd.explanation.explainer import Explainer
@@ -69,6 +70,7 @@ else:
             "Ranking": "explanation.explanation",
             "Store": "gallery.store",
             "Target": "targets",
+            "adapt": "engine.adapt",
             "attributes": "attributes:",
             "audit": "auditing.audit",
             "build_target": "targets.build",
@@ -122,6 +124,7 @@ __all__ = [
     "Ranking",
     "Store",
     "Target",
+    "adapt",
     "attributes",
     "audit",
     "build_target",

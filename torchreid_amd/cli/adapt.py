@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> None:
     adapt(
         args.folder,
         args.out,
-        lambda cfg: configure(args, cfg),
-        args.weights,
-        args.epochs,
-        args.statistics,
+        weights=args.weights,
+        epochs=args.epochs,
+        statistics=args.statistics,
+        change=lambda cfg: configure(args, cfg),
     )

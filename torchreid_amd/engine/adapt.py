@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,13 @@ SLOWER = 3.0  #: the learning rate of a run is divided by that for them
 def adapt(
     folder: str | os.PathLike[str],
     out: str | os.PathLike[str],
-    change: Callable[[Any], Any],
+    targets: str | Sequence[str] = (),
+    *,
+    root: str | os.PathLike[str] = "",
     weights: str | os.PathLike[str] | None = None,
     epochs: int = EPOCHS,
     statistics: bool = False,
+    change: Callable[[Any], Any] | None = None,
 ) -> Path:
     """Write a run folder whose head is used to other photographs; the target is the same, bit by bit.
 
@@ -43,12 +46,14 @@ def adapt(
     Args:
         folder: the run to begin with.
         out: the run folder to write.
-        change: changes the run's configuration and returns it: its ``data.targets`` are the new data sets,
-            whose training photographs are looked at, as with torchreid's ``load_train_targets``.
+        targets: names of the new data sets, whose training photographs are looked at, as with torchreid's
+            ``load_train_targets``.
+        root: folder of data sets; that of the run, if not given.
         weights: the target's weights, if they have moved.
         epochs: of self-training: the head goes on learning from the run's own labelled photographs and, at
             the same time, from what the photographs of each track of the new domain agree on.
         statistics: whether the head's normalisation layers get the statistics of the new domain first.
+        change: makes of the run's configuration the one to adapt by, where more is to be changed.
 
     Returns:
         The folder that was written.
@@ -56,6 +61,23 @@ def adapt(
     Raises:
         InputError: nothing is asked for, the run was trained on a data set that is said to be new, or the
             head cannot do it.
+
+    Example:
+        >>> import contextlib, io, tempfile, torch, torchreid_amd as amd
+        >>> cfg = amd.get_default_config()
+        >>> data, people = cfg.data, cfg.amd.synthetic
+        >>> data.sources, data.height, data.width, data.workers = ["synthetic_attr"], 64, 32, 0
+        >>> people.train_ids, people.test_ids, people.images_per_id = 2, 2, 4
+        >>> interpreter = amd.create_interpreter("osnet_x0_25", head="amd")  # as if it were trained
+        >>> about = {"model": "osnet_x0_25", "num_classes": 1000, "size": (64, 32), "config": cfg}
+        >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        ...     torch.save(interpreter.target.model.state_dict(), f"{folder}/w.pth")
+        ...     run = amd.save_run(f"{folder}/run", interpreter, weights=f"{folder}/w.pth", **about)
+        ...     how = {"root": folder, "epochs": 0, "statistics": True}
+        ...     new = amd.adapt(run, f"{folder}/new", "synthetic_attr_night", **how)
+        ...     adapted = amd.load_run(new)
+        >>> adapted.config["data"]["targets"]
+        ['synthetic_attr_night']
     """
     run = load_run(folder, weights)
     if epochs < 0 or not (epochs or statistics):
@@ -73,7 +95,10 @@ def adapt(
     cfg.model.load_weights, cfg.model.resume, cfg.data.save_dir = str(run.weights), "", str(out)
     cfg.train.max_epoch, cfg.train.start_epoch, cfg.train.lr = epochs, 0, cfg.train.lr / SLOWER
     cfg.amd.finetune = False
-    cfg = change(cfg)
+    if targets:
+        cfg.data.targets = [targets] if isinstance(targets, str) else list(targets)
+    cfg.data.root = str(root) or cfg.data.root
+    cfg = change(cfg) if change else cfg
     check_values(cfg)
     known = [name for name in cfg.data.targets if name in cfg.data.sources]
     if known:
