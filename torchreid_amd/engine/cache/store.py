@@ -15,15 +15,14 @@ from typing import Any
 
 import h5py
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.engine.cache.kept import from_file, is_last, kind_of, to_file
 
 FORMAT = "torchreid_amd frozen features 1"
 PART = ".part"  #: behind the name of a file that is not whole yet
-DTYPES: dict[str, Any] = {"fp16": np.dtype(np.float16), "fp32": np.dtype(np.float32)}
 
 Made = dict[str, Any]  #: what a file was made of, by name; compared one by one
 
@@ -50,6 +49,7 @@ class Store:
             ) from None
         leaves, self._form = tree.tree_flatten(dict(example))
         self._arrays = [self.file[f"values/{n}"] for n in range(len(leaves))]
+        self._last = [bool(array.attrs.get("channels_last")) for array in self._arrays]
 
     @staticmethod
     def create(
@@ -72,9 +72,11 @@ class Store:
             file.create_dataset("files", data=[f.encode("utf-8", "surrogateescape") for f in files])
             _room(file, "done", (photographs,), np.dtype(np.uint8), (min(photographs, 2**16),), zeros=True)
             for n, leaf in enumerate(tree.tree_leaves(dict(example))):
-                shape = tuple(leaf.shape[1:])
+                last = is_last(leaf)
+                shape = tuple((leaf.permute(0, 2, 3, 1) if last else leaf).shape[1:])
                 whole = (photographs, views, *shape)
-                _room(file, f"values/{n}", whole, DTYPES[precision], (1, 1, *shape))
+                _room(file, f"values/{n}", whole, kind_of(leaf, precision), (1, 1, *shape))
+                file[f"values/{n}"].attrs["channels_last"] = last
 
     @property
     def missing(self) -> list[int]:
@@ -93,17 +95,8 @@ class Store:
         """
         leaves = tree.tree_leaves(dict(parts))
         try:
-            for array, leaf in zip(self._arrays, leaves, strict=True):
-                values = leaf.detach().float().cpu().contiguous().numpy()
-                with np.errstate(over="ignore"):
-                    kept = values.astype(array.dtype).reshape(len(photographs), *array.shape[1:])
-                if not np.isfinite(kept).all():
-                    raise InputError(
-                        f"the target's maps reach {np.abs(values).max():.3g}, which half precision cannot "
-                        "hold; set amd.cache_precision fp32"
-                        if np.isfinite(values).all()
-                        else "the target's maps are not finite; check its weights"
-                    )
+            for array, last, leaf in zip(self._arrays, self._last, leaves, strict=True):
+                kept = to_file(leaf, array.dtype, last).reshape(len(photographs), *array.shape[1:])
                 for photograph, value in zip(photographs, kept, strict=True):
                     array[photograph] = value
             self.file.flush()
@@ -114,17 +107,18 @@ class Store:
             raise InputError(f"cannot write {self.file.filename!r}: {error}; free some space") from None
 
     def read(self, at: Sequence[tuple[int, int]]) -> dict[str, Any]:
-        """Parts of B views, in single precision.
+        """Parts of B views, in the precision of :func:`~torchreid_amd.engine.cache.kept.from_file`.
 
         Args:
             at: photograph and view, B times.
         """
         leaves: list[Tensor] = []
-        for array in self._arrays:
+        for array, last in zip(self._arrays, self._last, strict=True):
             values = np.empty((len(at), *array.shape[2:]), array.dtype)
-            for row, (photograph, view) in enumerate(at):
-                array.read_direct(values, np.s_[photograph, view], np.s_[row])
-            leaves.append(torch.from_numpy(values).float())
+            behind = (0,) * (values.ndim - 1)
+            for bits, (photograph, view) in zip(values.reshape(len(at), -1).view(np.uint8), at, strict=True):
+                array.id.read_direct_chunk((photograph, view, *behind), out=bits)
+            leaves.append(from_file(values, last))
         found: dict[str, Any] = tree.tree_unflatten(leaves, self._form)
         return found
 
@@ -172,8 +166,9 @@ def unchanged(path: Path, paths: Sequence[str]) -> set[str]:
 
 def size_of(photographs: int, views: int, example: Mapping[str, Any], precision: str) -> int:
     """Bytes of the values in a file."""
-    each = sum(leaf[0].numel() for leaf in tree.tree_leaves(dict(example)))
-    return photographs * views * each * int(DTYPES[precision].itemsize)
+    leaves = tree.tree_leaves(dict(example))
+    each = sum(leaf[0].numel() * int(kind_of(leaf, precision).itemsize) for leaf in leaves)
+    return photographs * views * each
 
 
 def check_space(path: Path, needed: int) -> None:

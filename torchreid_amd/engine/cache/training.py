@@ -14,6 +14,8 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.processes import by_first
 from torchreid_amd.core.progress_bar import progress
+from torchreid_amd.engine.cache.ahead import Ahead
+from torchreid_amd.engine.cache.kept import kind_of, named
 from torchreid_amd.engine.cache.parts import compute, parts_of
 from torchreid_amd.engine.cache.store import (
     PART,
@@ -69,7 +71,7 @@ def stored_loader(
     quick: Target,
     path: Path,
     precision: Precision,
-) -> DataLoader[Any]:
+) -> Ahead:
     """The loader of a cached training in the place of torchreid's.
 
     Args:
@@ -91,18 +93,18 @@ def stored_loader(
             "is never the same twice; leave it out, or set amd.cache off"
         )
     parts = parts_of(interpreter.head)
-    example = compute(quick, noise(2, (cfg.data.height, cfg.data.width), quick.device), parts)
+    with precision():
+        half = torch.is_autocast_enabled(quick.device.type)
+        example = compute(quick, noise(2, (cfg.data.height, cfg.data.width), quick.device), parts)
     if any(not isinstance(leaf, torch.Tensor) or len(leaf) != 2 for leaf in tree.tree_leaves(example)):
         raise InputError(f"what {quick.name} makes of two images is not two of each; set amd.cache off")
     files = listed([item[0] for item in dataset.data])
-    with precision():
-        half = torch.is_autocast_enabled(quick.device.type)
     made = _made(cfg, files, interpreter.target, parts) | {"arithmetic": "bfloat16" if half else "float32"}
     by_first(lambda: _make(cfg, Views(dataset, cfg.train.seed), quick, example, made, files, path, precision))
     sampler: Any = ViewSampler(loader.sampler, amd.cache_views)
     batches: Any = OwnPart(BatchSampler(sampler, loader.batch_size, drop_last=True))
     stored = StoredPhotographs(Store(path, example), dataset)
-    return DataLoader(stored, sampler=batches, batch_size=None)
+    return Ahead(DataLoader(stored, sampler=batches, batch_size=None))
 
 
 def _make(
@@ -125,8 +127,10 @@ def _make(
     part = path.with_name(path.name + PART)
     begun = made_of(part) == made
     size = size_of(len(files), count, example, kept_in)
+    kinds = dict.fromkeys(named(kind_of(leaf, kept_in)) for leaf in tree.tree_leaves(example))
     print(
-        f"Cache: {len(files):,} photographs × {count} views, {', '.join(made['parts'])} in {kept_in}: "
+        f"Cache: {len(files):,} photographs × {count} views, {', '.join(made['parts'])} in "
+        f"{' and '.join(kinds)}: "
         f"{size / 1e9:.2f} GB in {str(path)!r}",
         flush=True,
     )

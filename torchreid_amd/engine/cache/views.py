@@ -63,7 +63,8 @@ class AllViews(Dataset[tuple[int, Tensor]]):
 class ViewSampler(Sampler[View]):
     """torchreid's sampler, with a view drawn for each photograph.
 
-    Views are drawn by a generator of their own, seeded once an epoch by torch's.
+    Views are drawn by a generator of their own, seeded once an epoch by torch's. All that is random is drawn
+    before the first photograph, so that what draws meanwhile does not change it.
 
     Args:
         sampler: of photographs.
@@ -76,7 +77,7 @@ class ViewSampler(Sampler[View]):
     def __iter__(self) -> Iterator[View]:
         seed = int(torch.empty((), dtype=torch.int64).random_())
         generator = torch.Generator().manual_seed(seed)
-        for photograph in self.sampler:
+        for photograph in list(self.sampler):
             yield int(photograph), int(torch.randint(self.count, (), generator=generator))
 
     def __len__(self) -> int:
