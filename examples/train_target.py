@@ -10,11 +10,13 @@ a finished one.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.host import torchreid as import_torchreid
 from torchreid_amd.targets.weights import write_checkpoint
 
@@ -64,7 +66,7 @@ def run(
     engine.run(save_dir=args.save_dir, max_epoch=epochs, print_freq=10)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default="reid-data", help="folder of data sets (default: reid-data)")
     parser.add_argument("--save-dir", default="log/target", help="where to write (default: log/target)")
@@ -80,7 +82,17 @@ def main() -> None:
     weights = Path(args.save_dir) / "target.pth"
     if weights.exists():
         print(f"The target is trained already: {weights}")
-        return
+        return 0
+    try:
+        train(args, weights)
+    except InputError as error:
+        print(f"train_target: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def train(args: argparse.Namespace, weights: Path) -> None:
+    """The target that the options ask for."""
     torchreid.utils.set_random_seed(args.seed)
     classes = load(args, "RandomSampler").num_train_pids
     model = torchreid.models.build_model(args.model, classes, loss="triplet", pretrained=False)
@@ -96,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
