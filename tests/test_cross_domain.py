@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from annotated_folders import codes, duke_folders, write_mat
+from annotated_folders import DUKE_FOLDERS, MARKET_FOLDERS, codes, duke_folders, write_mat
 from PIL import Image
 from tiny_market import write_tiny_market
 
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
+from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 from torchreid_amd.cli import main
 from torchreid_amd.cli.parser import command_parser
@@ -271,6 +273,16 @@ def test_rows_of_re_ranking(example: ModuleType) -> None:
     assert example.rerank_table({}) == []
 
 
+def finished(folder: Path, names: list[str]) -> None:
+    """What the script looks at in a run folder: scored 0, and 1 where it was adapted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target, parts = {"model": "resnet50"}, {"metric": "cosine"}
+    record = {"format": 1, "target": target, "interpreter": parts, "input": {"size": [256, 128]}}
+    record["scores"] = {"datasets": {name: scores(1) for name in names}}
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "scores.json").write_text(json.dumps({"datasets": {name: scores(0) for name in names}}))
+
+
 def test_its_commands_for_real_data_sets_are_those_of_the_package(
     example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,12 +299,7 @@ def test_its_commands_for_real_data_sets_are_those_of_the_package(
         args = command_parser().parse_args(command[3:])
         asked.append((command[3], args))
         folder = Path(args.out if command[3] == "adapt" else command[-3])
-        folder.mkdir(parents=True, exist_ok=True)
-        target, parts = {"model": "resnet50"}, {"metric": "cosine"}
-        record = {"format": 1, "target": target, "interpreter": parts, "input": {"size": [256, 128]}}
-        record["scores"] = {"datasets": {name: scores(1) for name in names}}
-        (folder / "run.json").write_text(json.dumps(record))
-        (folder / "scores.json").write_text(json.dumps({"datasets": {name: scores(0) for name in names}}))
+        finished(folder, names)
 
     monkeypatch.setattr(example.subprocess, "run", done)
     monkeypatch.setattr(example, "contact_sheet", lambda *_: None)
@@ -306,6 +313,76 @@ def test_its_commands_for_real_data_sets_are_those_of_the_package(
     assert (again.source, again.target, again.weights) == (names[1], names[1], "market1501_attr.pth")
     assert (again.model, again.size, again.metric) == ("resnet50", [256, 128], "cosine")
     assert "| market1501_attr → dukemtmcreid_attr | 65.00 |" in (tmp_path / "cross_domain.md").read_text()
+
+
+def people(folder: Path, mat: Path, variable: str, schema: AttributeSchema, name: str) -> None:
+    """Eight people to train on and eight to test on, red or not, with a backpack or not; two cameras."""
+    rows: dict[str, dict[str, list[str]]] = {"train": {}, "test": {}}
+    for pid in range(1, 17):
+        worn = [a for a, bit in (("upred", 1), ("backpack", 2)) if pid & bit]
+        split = "train" if pid <= 8 else "test"
+        rows[split][f"{pid:04d}"] = worn
+        for camera in (1, 2):
+            for n in (1, 2):
+                draw = np.random.default_rng([pid, camera, n])
+                pixels = draw.normal(100 + 20 * camera, 10, (64, 32, 3))
+                pixels[15:40, 6:26] = (200, 30, 30) if "upred" in worn else (40, 60, 10 * pid)
+                if "backpack" in worn:
+                    pixels[20:36, 22:30] = 20
+                part = "query" if n == 1 else "bounding_box_test"
+                part = "bounding_box_train" if split == "train" else part
+                (folder / part).mkdir(parents=True, exist_ok=True)
+                image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+                image.save(folder / part / name.format(pid=pid, camera=camera, n=n))
+    write_mat(mat, variable, {split: codes(schema, yes) for split, yes in rows.items()})
+
+
+def test_one_real_layout_to_another(
+    example: ModuleType, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that the script starts, run in this process: 26 attributes here, 23 there; the way back is done."""
+    root, out, names = tmp_path / "data", tmp_path / "out", ["market1501_attr", "dukemtmcreid_attr"]
+    market, duke = root / "market1501", root / "dukemtmc-reid"
+    people(
+        root / MARKET_FOLDERS, market / "market_attribute.mat", "market_attribute", MARKET,
+        "{pid:04d}_c{camera}s1_00000{n}_00.jpg",
+    )  # fmt: skip
+    people(
+        root / DUKE_FOLDERS, duke / "duke_attribute.mat", "duke_attribute", DUKE,
+        "{pid:04d}_c{camera}_f000000{n}.jpg",
+    )  # fmt: skip
+    for done in ("interpreter-1", "adapted-1-1"):
+        finished(out / names[1] / done, names)
+    rows = {"target": {"values": {"mAP": 5.0}}}
+    (out / names[1] / "rerank.json").write_text(json.dumps({"rerank": {"strength": 4.0, "rows": rows}}))
+    rerank, started = importlib.import_module("rerank_scores"), []
+
+    def here(command: list[str], check: bool) -> None:
+        started.append(command[3] if command[1] == "-m" else Path(command[1]).name)
+        if command[1] == "-m":
+            assert check and main(command[3:]) == 0
+        else:
+            monkeypatch.setattr(sys, "argv", command[1:])
+            assert check and rerank.main() == 0
+
+    monkeypatch.setattr(example, "subprocess", SimpleNamespace(run=here, CalledProcessError=RuntimeError))
+    given = [x for name in names for x in ("--target", f"{name}={weights}")]
+    given += ["--root", str(root), "--out", str(out), "--seeds", "1", "--adapt", "1", "--rerank"]
+    given += ["--config-file", str(Path(str(example.__file__)).with_name("additive.yaml"))]
+    keys = "data.height 64 data.width 32 data.workers 0 train.batch_size 16 train.max_epoch 1 amd.cache on"
+    assert example.main(["--datasets", *names, *given, *keys.split()]) == 0
+    assert started == ["train", "evaluate", "adapt", "rerank_scores.py"]
+    record = json.loads((out / "cross_domain.json").read_text())
+    (scored,) = record["runs"][names[0]]
+    assert [len(scored[name]["labelled"]) for name in names] == [26, 18]
+    assert scored[names[1]]["interpreter"]["X-mAP_e"] is not None
+    assert record["adapted"][names[0]][0]["interpreter"]["X-mAP_e"] is not None
+    assert {"target", "reranked"} <= set(record["reranked"][names[0]]["rows"])
+    assert (out / names[0] / "interpreter-1" / "run.json").exists() and not list(out.rglob("frozen.h5"))
+    lines = (out / "cross_domain.md").read_text().splitlines()
+    ways = [line for line in lines if line.startswith("| market1501_attr → dukemtmcreid_attr |")]
+    assert len(ways) == 3  # names, re-weighting, adaptation
+    assert (out / "people.png").exists()
 
 
 def test_what_is_finished_is_used(
