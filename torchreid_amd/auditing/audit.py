@@ -15,6 +15,7 @@ from torchreid_amd.auditing.audited_set import AuditedSet, audited_sets
 from torchreid_amd.auditing.compared import compare
 from torchreid_amd.auditing.examples import Example, choose, without_heads, without_names
 from torchreid_amd.auditing.findings import Findings, findings
+from torchreid_amd.auditing.kept import KeptAccounts
 from torchreid_amd.auditing.measured import Measured, explain, measure
 from torchreid_amd.auditing.pairs import DIFFERENT, Pair, draw, search
 from torchreid_amd.auditing.record import AuditRecord, Looked
@@ -137,6 +138,7 @@ def audit(
     compare_with: Explainer | None = None,
     labels: LabelsByPath | None = None,
     stores: Sequence[str | os.PathLike[str]] = (),
+    keep: str | os.PathLike[str] | None = None,
 ) -> Audit:
     """Find what a model's distances are made of over a test set.
 
@@ -152,6 +154,8 @@ def audit(
         labels: of photographs, with ``schema`` and ``labels(paths)``; the data set's own, if not given.
         stores: files that have all its photographs (:func:`torchreid_amd.extract`): they are not embedded
             again then, and those of the pairs alone are opened. The other model embeds for itself.
+        keep: a file where accounts are written as they are made, and looked up: an audit that was cut off
+            goes on. It can be deleted when the audit is there.
 
     Raises:
         InputError: no test set, one that cannot be loaded or shows fewer than two persons, too few pairs,
@@ -194,11 +198,12 @@ def audit(
     drawn = draw(searched, data, pairs, seed)
     _check(drawn, data)
     schema = _schema(explainer, data)
-    measured = measure(explainer, data, drawn, schema)
+    kept = KeptAccounts(keep)
+    measured = measure(explainer, data, drawn, schema, kept)
     found = findings(explainer.made_by, metric, data, embedded, searched, measured, schema, seed)
     second, compared = None, None
     if compare_with is not None:
-        again = measure(compare_with, data, drawn, schema)
+        again = measure(compare_with, data, drawn, schema, kept)
         embedded = [_embed(compare_with, one) for one in data]
         searched = [search(metric, two, one) for two, one in zip(embedded, data, strict=True)]
         second = findings(compare_with.made_by, metric, data, embedded, searched, again, schema, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,12 @@ from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.attributes.parts import CARRIED, HEAD, LOWER, PARTS, REST, UPPER
 from torchreid_amd.attributes.schema import AttributeSchema
 from torchreid_amd.auditing.audited_set import AuditedSet
+from torchreid_amd.auditing.kept import KeptAccounts, keys_of
 from torchreid_amd.auditing.pairs import Pair, persons_of
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.explanation.explainer import Explainer, Explanation
 
+_log = logging.getLogger(__name__)
 CLOTHING, PERSON, THINGS, BACKGROUND = "clothing", "person", "things", "background"
 BATCH = 8  #: pairs explained at a time
 SUBJECTS = (CLOTHING, PERSON, THINGS, BACKGROUND)
@@ -75,20 +78,32 @@ class Measured:
         return found
 
 
-def explain(explainer: Explainer, data: Sequence[AuditedSet], pairs: Sequence[Pair]) -> Iterator[Explanation]:
-    """Explanations of pairs, each with the labels that the data sets have."""
+Asked = tuple[str, str, np.ndarray, np.ndarray]  # photographs A and B, and what is known of either
+
+
+def asked_of(explainer: Explainer, data: Sequence[AuditedSet], pairs: Sequence[Pair]) -> list[Asked]:
+    """The photographs of pairs, with the labels that the data sets have."""
     labels = [one.labels(explainer.schema) for one in data]
 
-    def asked(pair: Pair) -> tuple[str, str, np.ndarray, np.ndarray]:
+    def asked(pair: Pair) -> Asked:
         one, known = data[pair.number], labels[pair.number]
         paths = one.query.paths[pair.query], one.gallery.paths[pair.gallery]
         return (*paths, known[0][pair.query], known[1][pair.gallery])
 
-    return explainer.explain_many((asked(pair) for pair in pairs), BATCH)
+    return [asked(pair) for pair in pairs]
+
+
+def explain(explainer: Explainer, data: Sequence[AuditedSet], pairs: Sequence[Pair]) -> Iterator[Explanation]:
+    """Explanations of pairs, each with the labels that the data sets have."""
+    return explainer.explain_many(asked_of(explainer, data, pairs), BATCH)
 
 
 def measure(
-    explainer: Explainer, data: Sequence[AuditedSet], pairs: Sequence[Pair], schema: AttributeSchema
+    explainer: Explainer,
+    data: Sequence[AuditedSet],
+    pairs: Sequence[Pair],
+    schema: AttributeSchema,
+    kept: KeptAccounts,
 ) -> Measured:
     """Account for pairs.
 
@@ -97,37 +112,32 @@ def measure(
         data: the data sets.
         pairs: of their photographs.
         schema: M attributes whose label differences are wanted.
+        kept: has the accounts that were made before, and gets the others.
     """
-    explained = progress(explain(explainer, data, pairs), "accounting for pairs", len(pairs))
-    accounts = [e.account for e in explained]
     entries = tuple(entries_of(explainer.schema))
-    return _tables(entries, schema, data, pairs, [account for account in accounts if account is not None])
-
-
-def _tables(
-    entries: tuple[Entry, ...],
-    schema: AttributeSchema,
-    data: Sequence[AuditedSet],
-    pairs: Sequence[Pair],
-    accounts: Sequence[Account],
-) -> Measured:
-    distances = np.array([account.distance for account in accounts], float)
-    shares = np.array([[a.by_part().get(p, 0.0) for p in PARTS] for a in accounts]).reshape(-1, len(PARTS))
-    rows = np.array([_of_entries(account, entries) for account in accounts])
-    rows = rows.reshape(len(accounts), len(entries))
+    asked = asked_of(explainer, data, pairs)
+    keys = keys_of(explainer, asked)
+    missing = {key: pair for key, pair in zip(keys, asked, strict=True) if key not in kept}
+    if there := sum(key in kept for key in keys):
+        _log.info(f"{there} of {len(keys)} accounts were there already")
+    explained = explainer.explain_many(missing.values(), BATCH)
+    for key, e in zip(missing, progress(explained, "accounting for pairs", len(missing)), strict=True):
+        assert e.account is not None
+        kept.add(key, _numbers(e.account, entries))
+    numbers = np.array([kept[key] for key in keys], float).reshape(len(pairs), -1)
+    distances, shares, rows = np.split(numbers, [1, 1 + len(PARTS)], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        shares, rows = shares / distances[:, None], rows / distances[:, None]
+        shares, rows = shares / distances, rows / distances
     differs, known = label_differences(schema, data, pairs)
     return Measured(
-        tuple(pairs),
-        persons_of(data, pairs),
-        distances,
-        shares,
-        entries,
-        rows,
-        differs,
-        known,
+        tuple(pairs), persons_of(data, pairs), distances[:, 0], shares, entries, rows, differs, known
     )
+
+
+def _numbers(account: Account, entries: Sequence[Entry]) -> list[float]:
+    """1 + P + E: the distance, and what parts and entries contribute."""
+    parts = account.by_part()
+    return [account.distance, *(parts.get(part, 0.0) for part in PARTS), *_of_entries(account, entries)]
 
 
 def _of_entries(account: Account, entries: Sequence[Entry]) -> list[float]:

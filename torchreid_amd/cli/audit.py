@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchreid_amd.cli.options import model_options, output_options
@@ -62,4 +63,8 @@ def run(args: argparse.Namespace) -> None:
     second = explainer(args.compare if args.model else None, args.compare) if args.compare else None
     root = args.root or ("reid-data" if args.model else "")
     options = {"root": root, "pairs": args.pairs, "seed": args.seed, "stores": args.store}
-    write(audit(first, args.targets, compare_with=second, **options), args)
+    output = args.json or args.html or args.figure
+    keep = Path(f"{output}.part") if output else None  # accounts take minutes: a second try goes on
+    write(audit(first, args.targets, compare_with=second, keep=keep, **options), args)
+    if keep is not None:
+        keep.unlink(missing_ok=True)
