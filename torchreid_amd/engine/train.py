@@ -23,6 +23,7 @@ from torchreid_amd.config import (
 )
 from torchreid_amd.config.values import check_training_values
 from torchreid_amd.core import host
+from torchreid_amd.core.cores import cores
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.processes import count, is_first
 from torchreid_amd.engine.amd_model import graft
@@ -55,7 +56,7 @@ def build_datamanager(cfg: Any) -> Any:
             )
     try:
         with whole_photographs(cfg):
-            return host.torchreid().data.ImageDataManager(**imagedata_kwargs(cfg))
+            manager = host.torchreid().data.ImageDataManager(**imagedata_kwargs(cfg))
     except InputError:
         raise
     except (RuntimeError, AssertionError, OSError, ValueError, IndexError) as error:
@@ -64,6 +65,10 @@ def build_datamanager(cfg: Any) -> Any:
             f"torchreid cannot load {', '.join([*cfg.data.sources, *cfg.data.targets])} under "
             f"{cfg.data.root!r}: {said}; check --root, -s and -t"
         ) from None
+    for sides in manager.test_loader.values():  # what they load is the same by any number of workers
+        for loader in sides.values():
+            loader.num_workers = min(loader.num_workers, cores())
+    return manager
 
 
 def build_engine(cfg: Any, datamanager: Any) -> ImageAMDEngine:

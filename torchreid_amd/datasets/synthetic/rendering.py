@@ -20,6 +20,7 @@ import cv2
 import h5py
 import numpy as np
 
+from torchreid_amd.core.cores import cores
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.datasets.synthetic.options import SyntheticOptions
@@ -81,7 +82,7 @@ def render_dataset(
         base.mkdir(parents=True, exist_ok=True)
         with _alone(base / f".{options.name}.lock"):
             if not _ready(folder, options, force):
-                _render_into(folder, options, workers or _cores())
+                _render_into(folder, options, workers or cores())
     except OSError as error:
         raise InputError(
             f"cannot render into {str(folder)!r}: {error.strerror or error}; free some space or choose "
@@ -142,12 +143,6 @@ def _forced(folder: Path) -> str:
     """The command that renders into this folder, whatever is there."""
     night = " --domain night" if folder.name.endswith("_night") else ""
     return f"torchreid-amd synth --force{night}"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

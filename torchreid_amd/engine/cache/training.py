@@ -11,6 +11,7 @@ import torch
 from torch.utils import _pytree as tree
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
+from torchreid_amd.core.cores import cores
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.processes import by_first
 from torchreid_amd.core.progress_bar import progress
@@ -148,7 +149,7 @@ def _make(
         AllViews(views, count),
         batch_size=max(1, BATCH // count),
         sampler=missing,
-        num_workers=cfg.data.workers,
+        num_workers=min(cfg.data.workers, cores()),
     )
     for photographs, images in progress(loader, "batches of photographs through the target"):
         with precision():

@@ -172,7 +172,7 @@ def _add_baselines(
 ) -> None:
     shares = None if rates is None else prior_shares(torch.as_tensor(rates))
     for labels_i, labels_j, weight, identity in progress(
-        label_pairs(query, gallery, memory), "scoring what needs no photograph"
+        label_pairs(query, gallery, memory), "scoring chance and the prior, blocks of labels"
     ):
         state.baselines["random"].update_random(labels_i, labels_j, weight, identity)
         if shares is not None:
