@@ -1,6 +1,8 @@
 """Does an interpreter hold in another domain, and does its decomposition help retrieval?
 
     python examples/cross_domain.py --root reid-data --out log/domains
+    python examples/cross_domain.py --root reid-data --out log/real --seeds 1 \\
+        --datasets market1501_attr dukemtmcreid_attr --adapt 2 amd.attributes.set market1501_dukemtmcreid
 
 Trains a target on each of two data sets (by default the synthetic pedestrians of day and night) and
 several interpreters for each with different seeds, scores every interpreter on both test sets, and

@@ -46,6 +46,7 @@ def adapted_table(runs: Mapping[str, Sequence[Scores]], adapted: Mapping[str, Se
     if not adapted:
         return []
     columns = "| | X-mAP_e | lost, of the own domain's | ADRE | adapted: X-mAP_e | lost | ADRE |"
+    below: list[str] = []
     lines = ["", "Adapted to the other domain without its labels:", "", columns, "|--|--|--|--|--|--|--|"]
     for source, after in adapted.items():
         other = next(name for name in runs if name != source)
@@ -56,7 +57,20 @@ def adapted_table(runs: Mapping[str, Sequence[Scores]], adapted: Mapping[str, Se
             lost = [a - b for a, b in zip(own, named, strict=True)]
             row += [spread(named), spread(lost), spread([scores["interpreter"]["ADRE"] for scores in found])]
         lines.append(_cells(*row))
-    return lines
+        below += _not_comparable(source, other, runs[source][0])
+    return lines + below
+
+
+def _not_comparable(source: str, other: str, scores: Scores) -> list[str]:
+    """What to say where the own domain is asked for more attributes than the other knows."""
+    own, there = (len(scores[name].get("labelled", ())) for name in (source, other))
+    if own == there:
+        return []
+    return [
+        "",
+        f"{source} is asked for {own} attributes and {other} for {there} of them, so what is lost says "
+        "little; give an attribute set that both have: amd.attributes.set NAME.",
+    ]
 
 
 def rerank_table(reranked: Mapping[str, Scores]) -> list[str]:

@@ -382,6 +382,7 @@ def test_one_real_layout_to_another(
     lines = (out / "cross_domain.md").read_text().splitlines()
     ways = [line for line in lines if line.startswith("| market1501_attr → dukemtmcreid_attr |")]
     assert len(ways) == 3  # names, re-weighting, adaptation
+    assert any("is asked for 26 attributes and dukemtmcreid_attr for 18" in line for line in lines)
     assert (out / "people.png").exists()
 
 
