@@ -16,6 +16,7 @@ from torchreid_amd.heads.recogniser import AttributeRecogniser, recognised
 from torchreid_amd.interpreter.contributions import (
     contributions_between,
     contributions_matrix,
+    decomposed_matrix,
     shares_of,
     unscaled_contributions,
 )
@@ -365,8 +366,8 @@ def test_directions_take_an_unknown_label_as_the_mean_so_far():
     assert directions().item() == pytest.approx(2 / 1.14)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_unscaled_contributions_lack_a_factor(metric: str):
+@pytest.mark.parametrize("metric", ["euclidean", "squared_euclidean", "cosine"])
+def test_unscaled_contributions_lack_a_factor_and_sums_have_it(metric: str):
     generator = torch.Generator().manual_seed(0)
     query, gallery = (
         (torch.rand(n, 4, generator=generator), torch.rand(2, n, 4, generator=generator)) for n in (3, 5)
@@ -376,6 +377,8 @@ def test_unscaled_contributions_lack_a_factor(metric: str):
         expected, expected_rest = contributions_matrix(DISTANCES[metric], form, query, gallery)
         torch.testing.assert_close(found * scale, expected)
         torch.testing.assert_close(rest, expected_rest)
+        whole = decomposed_matrix(DISTANCES[metric], form, query, gallery)
+        torch.testing.assert_close(whole, expected.sum(0) + expected_rest)
 
 
 def test_nothing_contributes_to_no_distance():

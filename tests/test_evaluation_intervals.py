@@ -154,16 +154,20 @@ def test_every_score_has_an_interval_around_it():
     assert "ADRE (euclidean)" not in scores.interpreter
 
 
-@pytest.mark.parametrize("form", ["mean", "additive"])
-def test_further_distances_have_the_adre_of_their_own_evaluation(form: str):
+@pytest.mark.parametrize("form", ["mean", "sum", "additive"])
+@pytest.mark.parametrize("metric", ["euclidean", "squared_euclidean", "cosine"])
+def test_further_distances_have_the_adre_of_their_own_evaluation(form: str, metric: str):
     query, gallery = side(*QUERY), side(*GALLERY)
-    euclidean, cosine = get_distance("euclidean"), get_distance("cosine")
-    both = evaluate_decomposition(query, gallery, euclidean, form, others=[cosine])
-    alone = evaluate_decomposition(query, gallery, cosine, form)
-    for name in ("ADRE", "ADRE p95", "ADRE max"):
-        assert both.interpreter[f"{name} (cosine)"] == pytest.approx(alone.interpreter[name])
-    if form == "additive":
-        assert both.interpreter["ADRE max (cosine)"] < 0.1
+    others = [get_distance(name) for name in ("euclidean", "squared_euclidean", "cosine") if name != metric]
+    both = evaluate_decomposition(query, gallery, get_distance(metric), form, others=others)
+    for other in others:
+        alone = evaluate_decomposition(query, gallery, other, form)
+        for name in ("ADRE", "ADRE p95", "ADRE max"):
+            found, expected = both.interpreter[f"{name} ({other.name})"], alone.interpreter[name]
+            if form == "additive":  # rounding alone
+                assert found < 0.1 and expected < 0.1
+            else:
+                assert found == pytest.approx(expected, rel=1e-5) and found > 1
 
 
 def test_distractors_count_as_no_only_when_asked():

@@ -124,6 +124,25 @@ def unscaled_contributions(
     return inner, rest.mul_(scale), scale
 
 
+@torch.no_grad()
+def decomposed_matrix(
+    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
+) -> Tensor:
+    """What contributions and remainder of :func:`contributions_matrix` add up to, without each of them.
+
+    Returns:
+        (Q, G).
+    """
+    if form == "additive":  # inner products of sums are sums of inner products
+        whole_a, whole_b = ((side[0], side[1].sum(0, keepdim=True)) for side in (a, b))
+        parts, rest = contributions_matrix(distance, form, whole_a, whole_b)
+        return parts[0].add_(rest)
+    total = a[0].new_zeros(len(a[0]), len(b[0]))
+    for rows, columns in zip(a[1], b[1], strict=True):
+        total.add_(distance.matrix(rows, columns))
+    return total.div_(max(1, len(a[1]))) if form == "mean" else total
+
+
 def shares_of(contributions: Tensor) -> Tensor:
     """p_k = |c_k| / Σ_l |c_l| over the last dimension; uniform where nothing contributes."""
     size = contributions.abs()

@@ -71,7 +71,7 @@ class AttributeScores:
             block: labels of the same pairs. A query without a pair counts for nobody.
         """
         if block.known is not None:
-            found = torch.stack([block_sums(shares, block.known), block.known.counts()], 1)
+            found = torch.stack([block_sums(shares, block.known), block.known.counts], 1)
             rows = block.kept.any(1)
             self.mean.sums.add(found[rows], block.identity[rows])
             return

@@ -44,7 +44,7 @@ def block_sums(shares: Tensor, labels: KnownLabels) -> Tensor:
     found = [buffers.of_queries(shares, start) for start in range(0, queries, buffers.queries)]
     precision, top, top_and_yes = (torch.cat(each).double() for each in zip(*found, strict=True))
 
-    counts = labels.counts()
+    counts = labels.counts
     common_pairs, common_by_attribute = counts[:, 1], counts[:, 4 + attributes :]
     average = precision.view(queries, 2, 2, attributes).sum(3)
     common = average[:, 1, 1] + common_pairs

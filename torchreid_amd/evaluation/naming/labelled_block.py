@@ -71,9 +71,10 @@ class KnownLabels:
         alike = ((exclusive == 0) & kept).nonzero().unbind(1)
         return cls(yes_i, yes_j, one, exclusive, weights, (alike[0], alike[1]))
 
+    @cached_property
     def counts(self) -> Tensor:
         """(q, 4 + 2M) float64: how many pairs of a query count for each of the scores."""
-        some, _, common, both = (self.weights > 0).sum(2).double().unbind(1)
+        some, _, common, both = (self.weights.sign().sum(2).double()).unbind(1)
         with_yes, with_no = self.kept @ self.yes_j, self.kept @ (1 - self.yes_j)
         has = self.yes_i > 0
         by_attribute = [torch.where(has, with_no, with_yes), torch.where(has, with_yes, with_no)]

@@ -22,7 +22,12 @@ from torchreid_amd.evaluation.pairs.blocks import (
 )
 from torchreid_amd.evaluation.pairs.pair_scores import PairScores
 from torchreid_amd.evaluation.pairs.record import DecompositionScores
-from torchreid_amd.interpreter.contributions import PairwiseDistance, check_form, unscaled_contributions
+from torchreid_amd.interpreter.contributions import (
+    PairwiseDistance,
+    check_form,
+    decomposed_matrix,
+    unscaled_contributions,
+)
 
 IN_CACHE = 2**18  #: pairs whose distances are looked at together
 
@@ -136,13 +141,15 @@ def _rows(
         g_embedding, _ = other_one = gallery.block(g, device)
         g_labels = gallery.known_labels[g].to(device)
         kept = kept_rows[:, g].to(device)
-        for other in others:
-            parts, rest, scale = unscaled_contributions(other, state.form, one, other_one)
-            whole = parts.sum(0) * scale + rest
-            state.adre[other.name].update_rows(other.matrix(embedding, g_embedding), whole, kept, pids)
         d = distance.matrix(embedding, g_embedding)
         parts, rest, scale = unscaled_contributions(distance, state.form, one, other_one)
         by_attributes = parts.sum(0) * scale
+        for other in others:
+            if state.form != "additive" and (distance.name, other.name) == ("euclidean", "squared_euclidean"):
+                whole = _sum_of_squares(parts) * scale
+            else:
+                whole = decomposed_matrix(other, state.form, one, other_one)
+            state.adre[other.name].update_rows(other.matrix(embedding, g_embedding), whole, kept, pids)
         distances[:, g], decomposed[:, g] = d, by_attributes + rest
         state.explained.sums.add(_explained(d, by_attributes, kept), pids)
         known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
@@ -154,6 +161,14 @@ def _rows(
             state.baselines[name].update_block(apart.abs_().float(), named)
         state.counts["annotated"] += int(annotated.sum())
     return distances, decomposed
+
+
+def _sum_of_squares(parts: Tensor) -> Tensor:
+    """(M, q, g) -> (q, g), a plane at a time."""
+    whole = torch.zeros_like(parts[0])
+    for plane in parts:
+        whole.addcmul_(plane, plane)
+    return whole
 
 
 def _explained(distance: Tensor, by_attributes: Tensor, kept: Tensor) -> Tensor:
