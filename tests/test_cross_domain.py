@@ -423,3 +423,14 @@ def test_a_target_of_neither_data_set(example: ModuleType, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         example.main(["--target", "market=weights.pth"])
     assert "expected one of synthetic_attr" in capsys.readouterr().err
+
+
+def test_a_target_cannot_be_trained_on_data_that_are_not_there(
+    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train_target.py", "--root", str(tmp_path / "none"), "--dataset", "market1501_attr"]
+    monkeypatch.setattr(sys, "argv", [*command, "--save-dir", str(tmp_path / "out")])
+    assert importlib.import_module("train_target").main() == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("train_target: data root ") and "nothing is downloaded" in said
+    assert not (tmp_path / "out" / "target.pth").exists()
