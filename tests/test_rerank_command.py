@@ -94,6 +94,9 @@ def test_a_gallery_in_another_order(street: Path, capsys: pytest.CaptureFixture[
     by_own = sorted(found["gallery"], key=lambda row: row["target_distance"])
     assert [row["target_place"] for row in by_own] == list(range(1, 9))
     assert found["attributes"]["red"] > 0.5 > found["attributes"]["hat"]
+    assert main(command(street, *given, "--strength", "inf", kept="again")) == 0
+    assert "λ = ∞ (given)" in capsys.readouterr().out
+    assert json.loads((street / "r.json").read_text())["strength"] == "inf"
 
 
 def test_a_ranking_is_explained_in_that_order(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,11 @@ def add(commands: Any) -> None:
     )
     learning_options(rerank)
     rerank.add_argument("--topk", type=int, default=10, help="how many to print (default: 10)")
-    rerank.add_argument("--strength", type=float, help="λ instead of the chosen one; 0: the target alone")
+    rerank.add_argument(
+        "--strength",
+        type=float,
+        help="λ instead of the chosen one; 0: the target alone, inf: attributes alone",
+    )
     rerank.add_argument(
         "--k-reciprocal", action="store_true", help="torchreid's k-reciprocal re-ranking on top"
     )
