@@ -113,7 +113,8 @@ def test_what_an_account_depends_on_is_not_taken_from_others(
 
 def test_another_file_is_left_alone(people: SimpleNamespace, tmp_path: Path) -> None:
     mine = tmp_path / "thesis"
-    for content in (b"my thesis\n", b"\xff\xfe", b""):
+    spoilt = (f"{FORMAT}\nspoilt\n".encode(), f"{FORMAT}\n[1]\n".encode())
+    for content in (b"my thesis\n", b"\xff\xfe", b"", *spoilt):
         mine.write_bytes(content)
         with pytest.raises(InputError, match="is not what an audit left that was cut off; move it") as error:
             amd.audit(bright(), people, keep=mine, pairs=4)

@@ -38,14 +38,14 @@ class KeptAccounts:
             return
         try:
             first, *lines = self.path.read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeError):
-            first, lines = "", []
-        if first != FORMAT:
+            if first != FORMAT:
+                raise ValueError(first)
+            self._found.update(json.loads(line) for line in lines[:-1])  # behind the last end: cut short
+        except (OSError, ValueError, TypeError):
             raise InputError(
-                f"{str(path)!r} is not what an audit left that was cut off; move it: accounts are kept there"
-            )
-        for line in lines[:-1]:  # behind the last end of a line stands nothing, or what was cut short
-            self._found |= dict([json.loads(line)])
+                f"{str(self.path)!r} is not what an audit left that was cut off; move it: "
+                "accounts are kept there"
+            ) from None
         if lines[-1:] != [""]:
             self.path.write_text("\n".join([first, *lines[:-1], ""]), encoding="utf-8")
 
