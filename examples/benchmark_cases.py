@@ -264,7 +264,8 @@ def cases() -> dict[str, Case]:
         found[f"products-{gallery}-{dimension}"] = Case(products, size, quick, 1e-3)
     models = ("osnet_x0_25", "osnet_x1_0", "resnet50")
     steps = [("amd", model, False, cached) for cached in (False, True) for model in models]
-    steps += [("amd", "resnet50", True, True), ("additive", "osnet_x0_25", False, True)]
+    steps += [("amd", "resnet50", True, cached) for cached in (False, True)]
+    steps.append(("additive", "osnet_x0_25", False, True))
     for head, model, half, cached in steps:
         size = {"images": 24, "model": model, "head": head, "half": half, "cached": cached, **full}
         name = f"{'cached' if cached else 'step'}-{head}-{model}{'-bf16' if half else ''}"
