@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_audit_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -
         from_target = classmethod(lambda cls, *given: cls("model", *given))
 
     class Found:
-        summary = plot = save_html = to_json = lambda self: "said"
+        summary = plot = save_html = to_json = lambda self, path="": "said"
 
     def audit(*given: Any, **named: Any) -> Found:
         calls.append((given, named))
@@ -183,19 +184,19 @@ def test_audit_takes_every_number_it_is_given(monkeypatch: pytest.MonkeyPatch) -
     calls: list[Call] = []
     monkeypatch.setattr("torchreid_amd.explanation.explainer.Explainer", Explainer)
     monkeypatch.setattr("torchreid_amd.auditing.audit.audit", audit)
-    numbers = ("--pairs", "3", "--seed", "6", "--root", "data", "-t", "a", "b", "--store", "s.h5")
+    numbers = "--pairs 3 --seed 6 --root data -t a b --store s.h5 --html p".split()
     assert cli.main(("audit", "a-run", "--weights", "w.pth", "--compare", "another", *numbers)) == 0
     assert made == [("run", "a-run", "w.pth"), ("run", "another", None)]
     ((_, targets), named) = calls[0]
     assert targets == ["a", "b"] and named.pop("compare_with") is not None
-    assert named == {"root": "data", "pairs": 3, "seed": 6, "stores": ["s.h5"]}
+    assert named == {"root": "data", "pairs": 3, "seed": 6, "stores": ["s.h5"], "keep": Path("p.part")}
     made.clear()
     model = ("audit", "--model", "m", "--weights", "w.pth", "--size", "4", "2", "--compare", "v.pth")
     assert cli.main(model) == 0
     assert made == [("model", "m", "w.pth", (4, 2)), ("model", "m", "v.pth", (4, 2))]
     assert calls[1][0][1:] == (None,)
     assert {k: v for k, v in calls[1][1].items() if k != "compare_with"} == {
-        "root": "reid-data", "pairs": 200, "seed": 0, "stores": [],
+        "root": "reid-data", "pairs": 200, "seed": 0, "stores": [], "keep": None,
     }  # fmt: skip
 
 
