@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from annotated_folders import codes, write_mat
+from annotated_folders import codes, duke_folders, write_mat
 from PIL import Image
 
-from torchreid_amd.attributes.sets import market1501
+from torchreid_amd.attributes.sets import dukemtmcreid, market1501
 
 COLOURS = {
     "upred": (200, 30, 30),
@@ -43,3 +43,17 @@ def _image(base: Path, split: str, pid: int, camera: int, colour: str, hat: bool
     (base / folder).mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(picture.clip(0, 255).astype(np.uint8))
     image.save(base / folder / f"{pid:04d}_c{camera}s1_000001_00.jpg", quality=95)
+
+
+def market_and_duke(folder: Path) -> Path:
+    """A tiny Market-1501 and a DukeMTMC-reID of two persons."""
+    write_tiny_market(folder)
+    names = ["0005_c1_f1", "0006_c1_f1"], ["0007_c1_f1", "0008_c1_f1"], ["0007_c2_f1", "0008_c2_f1"]
+    duke_folders(folder, *names)
+    people = {
+        "train": {"0005": ["upred", "top"], "0006": []},
+        "test": {"0007": ["upblue", "boots"], "0008": ["hat"]},
+    }
+    splits = {split: codes(dukemtmcreid(), rows) for split, rows in people.items()}
+    write_mat(folder / "dukemtmc-reid" / "duke_attribute.mat", "duke_attribute", splits)
+    return folder
