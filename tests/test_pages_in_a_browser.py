@@ -163,7 +163,7 @@ def test_numbers_are_copied_as_they_are(visit: Open) -> None:
     page = visit(e, permissions=["clipboard-read", "clipboard-write"])
     page.click(".numbers summary")
     page.click("#copy")
-    page.wait_for_function("document.getElementById('copied').textContent === 'copied'")
+    sync_api.expect(page.locator("#copied")).to_have_text("copied")
     assert json.loads(page.evaluate("navigator.clipboard.readText()")) == e.to_dict()
 
 
@@ -207,7 +207,7 @@ def test_what_a_script_says_is_of_the_language_too(visit: Open, make: Callable[[
     assert box["x"] + page.locator("#shown").evaluate("e => e.scrollWidth") <= WIDTHS["narrow"][0] - 16
     page.click(".numbers summary")
     page.click("#copy")
-    page.wait_for_function("document.getElementById('copied').textContent === 'kopiert'")
+    sync_api.expect(page.locator("#copied")).to_have_text("kopiert")
     if make is ranking:
         assert "näher am gesuchten Foto" in page.inner_text("#because")
         options = page.locator("#near option").all_inner_texts()
@@ -270,7 +270,7 @@ def test_an_audits_numbers_are_copied_and_its_bars_are_as_long_as_they_say(visit
     page = visit(a, permissions=["clipboard-read", "clipboard-write"])
     page.click(".numbers summary")
     page.click("#copy")
-    page.wait_for_function("document.getElementById('copied').textContent === 'copied'")
+    sync_api.expect(page.locator("#copied")).to_have_text("copied")
     assert json.loads(page.evaluate("navigator.clipboard.readText()")) == json.loads(a.to_json())
     clothing = [found.kinds["different persons"].subjects["clothing"].value for found in a.models]
     length = "(bars) => bars.map(b => b.offsetWidth / b.parentNode.offsetWidth)"
