@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from torchreid_amd.datasets.synthetic.records import records
 from torchreid_amd.evaluation import DecomposedImages, evaluate_decomposition
 from torchreid_amd.gallery.search import nearest
 from torchreid_amd.gallery.store import MEMORY
-from torchreid_amd.interpreter.distances import get_distance
+from torchreid_amd.interpreter.distances import DISTANCES, get_distance
+from torchreid_amd.interpreter.factored import Factored
 
 
 def components(
@@ -96,6 +97,26 @@ def products(device: str, queries: int, gallery: int, attributes: int, dimension
         )
 
     return every, bare
+
+
+def factored(device: str, queries: int, gallery: int, attributes: int, dimension: int) -> Sides:
+    """Every score that ``evaluate`` gives of head ``additive``: from its factors; from its components."""
+    labels, directions = torch.randint(0, 2, (50, attributes)), torch.randn(attributes, dimension)
+
+    def side(count: int) -> DecomposedImages:
+        pids, camids = torch.randint(0, len(labels), (count,)), torch.randint(0, 6, (count,))
+        parts = Factored(torch.sigmoid(3 * labels[pids] + torch.randn(count, attributes) - 1.5), directions)
+        embedding = parts.summed() + 3 * torch.randn(count, dimension)
+        return DecomposedImages(embedding, parts, pids, camids, labels[pids])
+
+    def scored(sides: Sequence[DecomposedImages]) -> Tensor:
+        euclidean, others = get_distance("euclidean"), list(DISTANCES.values())
+        found = evaluate_decomposition(*sides, euclidean, "additive", device=device, others=others)
+        return torch.tensor([found.interpreter[name] for name in ("X-mAP_e", "X-mAP_c", "mAP", "explained")])
+
+    q, g = side(queries), side(gallery)
+    multiplied = [replace(x, components=x.components.dense().half()) for x in (q, g)]
+    return lambda: scored([q, g]), lambda: scored(multiplied)
 
 
 def dense_scores(q: DecomposedImages, g: DecomposedImages, device: str) -> Tensor:
@@ -262,6 +283,10 @@ def cases() -> dict[str, Case]:
         size = {"queries": asked, "gallery": gallery, "attributes": 26, "dimension": dimension}
         quick = {"queries": 20, "gallery": gallery // 200, "attributes": 5, "dimension": 8}
         found[f"products-{gallery}-{dimension}"] = Case(products, size, quick, 1e-3)
+    for asked, gallery, dimension in ((400, 10_000, 512), (400, 10_000, 2048)):
+        size = {"queries": asked, "gallery": gallery, "attributes": 26, "dimension": dimension}
+        quick = {"queries": 20, "gallery": gallery // 200, "attributes": 5, "dimension": 8}
+        found[f"factored-{gallery}-{dimension}"] = Case(factored, size, quick, 1e-3)
     models = ("osnet_x0_25", "osnet_x1_0", "resnet50")
     steps = [("amd", model, False, cached) for cached in (False, True) for model in models]
     steps += [("amd", "resnet50", True, cached) for cached in (False, True)]

@@ -226,7 +226,7 @@ def test_files_that_are_no_store(explainer: Explainer, photographs: list[Path], 
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["embedding"] = np.zeros((3, 4))
     with h5py.File(tmp_path / "newer.h5", "w") as file:
-        file.attrs["format"], file.attrs["version"] = "torchreid_amd gallery", 2
+        file.attrs["format"], file.attrs["version"] = "torchreid_amd gallery", 3
     for name, said in {
         "cut": "'.*cut.h5' is cut short; extract it again",
         "empty": "is an empty file, not a store",
@@ -235,7 +235,7 @@ def test_files_that_are_no_store(explainer: Explainer, photographs: list[Path], 
         "folder": "is a folder; give a file that torchreid-amd extract wrote",
         "missing": "does not exist; give a file",
         "other": "is an HDF5 file of something else",
-        "newer": "has version 2, this program reads 1",
+        "newer": "has version 3, this program reads 1 and 2",
     }.items():
         with pytest.raises(InputError, match=said) as error:
             Store(tmp_path / f"{name}.h5")

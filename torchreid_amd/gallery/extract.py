@@ -21,13 +21,14 @@ from torchreid_amd.core.files import atomic_path
 from torchreid_amd.core.images import read_image, to_tensor
 from torchreid_amd.core.processes import by_first, is_first, share, together
 from torchreid_amd.core.progress_bar import progress
-from torchreid_amd.gallery.layout import in_bytes
+from torchreid_amd.gallery.layout import OPTIONAL, in_bytes
 from torchreid_amd.gallery.listing import Listed, listed
 from torchreid_amd.gallery.mark import Mark
 from torchreid_amd.gallery.seen import rows_of
 from torchreid_amd.gallery.store import SPLITS, Store
 from torchreid_amd.gallery.writer import Writer, copy_rows, laid_out, name_bytes
 from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
+from torchreid_amd.interpreter.decomposition import Decomposition
 from torchreid_amd.interpreter.run_folder import load_run
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def extract(
         root: torchreid's folder of data sets; that of the run, if not given.
         splits: of a data set: ``'train'``, ``'query'``, ``'gallery'``.
         components: also store the components (N, M, D), in half precision; scores need them, rankings do not.
+            Where the head gives strengths and directions, these are stored instead.
         maps: also store the head's maps (N, M, h, w), in half precision.
         seen: also store what re-ranking and search by attributes need (N, F).
         skip_broken: leave out photographs that cannot be read, and list them, instead of stopping.
@@ -101,8 +103,13 @@ def extract(
         raise InputError(f"{str(data)!r} has no photograph; give a folder or a data set that has some")
     path = Path(store).expanduser()
     mark = Mark.of(decomposer)
-    wanted = {"components": components and bool(mark.attributes), "maps": maps and bool(mark.attributes)}
-    wanted["seen"] = seen
+    parts = "components" if decomposer.interpreter.directions is None else "strengths"
+    wanted = dict.fromkeys(OPTIONAL, False)
+    wanted |= {
+        parts: components and bool(mark.attributes),
+        "maps": maps and bool(mark.attributes),
+        "seen": seen,
+    }
     known = _already(path, mark, wanted)
     rows = known.rows() if known else {}
     new = [one for one in photographs if one.path not in rows]
@@ -150,12 +157,14 @@ def _already(path: Path, mark: Mark, wanted: dict[str, bool]) -> Store | None:
     if not path.exists():
         return None
     known = Store(path)
-    known.mark.check(mark, repr(str(path)), whole="components" in known or "maps" in known)
+    parts = [name for name in ("components", "strengths", "maps") if name in known]
+    known.mark.check(mark, repr(str(path)), whole=bool(parts))
     for name, asked in wanted.items():
         if asked != (name in known):
             there = "with" if name in known else "without"
+            what = "components" if name == "strengths" else name
             raise InputError(
-                f"{str(path)!r} was made {there} {name}; give the same options as then, or another file"
+                f"{str(path)!r} was made {there} {what}; give the same options as then, or another file"
             )
     return known
 
@@ -194,13 +203,14 @@ def _lay_out(
     image = torch.zeros(1, 3, *decomposer.size, device=decomposer.device)
     one = decomposer.decompose(image)
     shapes = {name: (count,) for name in ("name", "bytes", "identity", "camera", "split", "checksum")}
-    features = {"embedding": one.embedding, "components": one.components, "maps": one.maps}
-    features["seen"] = rows_of(decomposer.interpreter.target, image).features
+    features = _features(one) | {"seen": rows_of(decomposer.interpreter.target, image).features}
     shapes |= {k: (count, *v.shape[1:]) for k, v in features.items() if wanted.get(k, True)}
+    own = decomposer.interpreter.directions if "strengths" in shapes else None
+    directions = None if own is None else own.float().cpu().numpy()
     longest = max(map(len, names))
     if known is not None:
         longest = max(longest, known.array("name").dtype.itemsize)
-    with atomic_path(path) as beside, laid_out(beside, mark, root, shapes, longest) as writer:
+    with atomic_path(path) as beside, laid_out(beside, mark, root, shapes, longest, directions) as writer:
         if known is not None:
             copy_rows(known, writer)
         rows = range(old, count)
@@ -235,7 +245,7 @@ def _fill(path: Path, writer: Writer, decomposer: Decomposer, rows: list[int], b
             files = [store.file(row) for row in part]
             images = images.to(decomposer.device)
             whole = decomposer.decompose(images, files, batch_size)
-            features = {"embedding": whole.embedding, "components": whole.components, "maps": whole.maps}
+            features = _features(whole)
             if "seen" in store:
                 features["seen"] = rows_of(decomposer.interpreter.target, images).features
             for name, values in features.items():
@@ -243,6 +253,12 @@ def _fill(path: Path, writer: Writer, decomposer: Decomposer, rows: list[int], b
                     writer.put(name, part, _kept(values, name, files, store))
             writer.put("bytes", part, np.array([_bytes(file) for file in files]))
             writer.done(part)
+
+
+def _features(whole: Decomposition) -> dict[str, Tensor]:
+    """What a store can hold of a decomposition, by name."""
+    found = {"embedding": whole.embedding, "components": whole.components, "maps": whole.maps}
+    return found if whole.strengths is None else found | {"strengths": whole.strengths}
 
 
 def _read(

@@ -23,7 +23,7 @@ from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.file_kinds import kind_of_file
 from torchreid_amd.gallery.mark import Mark
 
-FORMAT, VERSION = "torchreid_amd gallery", 1
+FORMAT, VERSIONS = "torchreid_amd gallery", (1, 2)  #: a store with strengths is of version 2
 #: What each row has: array -> (type, dimensions beside that of the rows); a name is a string of bytes.
 ARRAYS = {
     "name": ("S", 0),
@@ -36,8 +36,10 @@ ARRAYS = {
     "components": ("<f2", 2),
     "maps": ("<f2", 3),
     "seen": ("<f4", 1),
+    "strengths": ("<f4", 1),
 }
-OPTIONAL = ("components", "maps", "seen")
+OPTIONAL = ("components", "maps", "seen", "strengths")
+DIRECTIONS = "directions"  #: (M, D), what strengths are multiplied by; HDF5 itself holds and checks it
 FEATURES = ("embedding", *OPTIONAL)  #: what the model makes, in the order of the checksum
 
 
@@ -61,7 +63,14 @@ class Place:
         return np.memmap(file, self.dtype, "r", self.offset, self.shape)
 
 
-def lay_out(path: Path, mark: Mark, root: str, shapes: Mapping[str, tuple[int, ...]], longest: int) -> None:
+def lay_out(
+    path: Path,
+    mark: Mark,
+    root: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    longest: int,
+    directions: NDArray[np.float32] | None = None,
+) -> None:
     """Make a store of N rows with nothing in them.
 
     Args:
@@ -70,6 +79,7 @@ def lay_out(path: Path, mark: Mark, root: str, shapes: Mapping[str, tuple[int, .
         root: the folder that names start from.
         shapes: of each array (N, …).
         longest: bytes of the longest name.
+        directions: (M, D), beside strengths.
 
     Raises:
         InputError: the disk is too small for it, or cannot be written to.
@@ -88,11 +98,13 @@ def lay_out(path: Path, mark: Mark, root: str, shapes: Mapping[str, tuple[int, .
     early.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     try:
         with h5py.File(path, "w") as file:
-            file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+            file.attrs["format"], file.attrs["version"] = FORMAT, VERSIONS["strengths" in shapes]
             file.attrs["mark"], file.attrs["root"] = mark.to_json(), os.fsencode(root)
             for name, shape in shapes.items():
                 space = h5py.h5s.create_simple(shape)
                 h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(types[name]), space, dcpl=early)
+            if directions is not None:
+                file.create_dataset(DIRECTIONS, data=directions, chunks=directions.shape, fletcher32=True)
     except (OSError, RuntimeError) as error:  # a disk that fills up is either
         raise InputError(
             f"cannot write a store of {in_bytes(wanted)} to {str(path.parent)!r} "
@@ -124,10 +136,10 @@ def read_layout(path: Path) -> tuple[Mark, str, dict[str, Place]]:
         with h5py.File(path, "r", locking=False) as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"{shown} is an HDF5 file of something else, not a store of features")
-            if file.attrs["version"] != VERSION:
+            if file.attrs["version"] not in VERSIONS:
                 raise InputError(
-                    f"the store {shown} has version {file.attrs['version']}, this program reads {VERSION}; "
-                    "update torchreid_amd"
+                    f"the store {shown} has version {file.attrs['version']}, this program reads "
+                    f"{' and '.join(map(str, VERSIONS))}; update torchreid_amd"
                 )
             mark, root = Mark.from_json(file.attrs["mark"]), os.fsdecode(file.attrs["root"])
             places = {name: _place(file[name]) for name in ARRAYS if name in file or name not in OPTIONAL}
@@ -139,6 +151,23 @@ def read_layout(path: Path) -> tuple[Mark, str, dict[str, Place]]:
         said = "cut short" if "truncated" in said else said
         raise InputError(f"the store {shown} is {said}; extract it again") from None
     return mark, root, places
+
+
+def read_directions(path: Path) -> NDArray[np.float32]:
+    """What the strengths of a store are multiplied by (M, D).
+
+    Raises:
+        InputError: they are damaged.
+    """
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            found: NDArray[np.float32] = file[DIRECTIONS][()]
+    except Exception as error:  # a damaged file can fail anywhere in HDF5
+        said = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"the directions of the store {str(path)!r} are damaged ({said}); extract it again"
+        ) from None
+    return found
 
 
 def _place(data: h5py.Dataset) -> Place:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchreid_amd.core.errors import InputError
-from torchreid_amd.gallery.layout import FEATURES, read_layout
+from torchreid_amd.gallery.layout import FEATURES, read_directions, read_layout
 from torchreid_amd.gallery.mark import Mark
 
 NOBODY = -(2**31)  #: identity or camera of a photograph of which nobody knows it
@@ -72,7 +72,8 @@ class Store:
             InputError: it was left out when the store was made.
         """
         if name not in self._places:
-            how = "without --no-components" if name == "components" else f"with --{name}"
+            how = "with a head that has them" if name == "strengths" else f"with --{name}"
+            how = "without --no-components" if name == "components" else how
             raise InputError(f"{str(self.path)!r} was made without {name}; extract it again {how}")
         if name not in self._arrays:
             self._arrays[name] = self._places[name].mapped(self.path)
@@ -84,9 +85,25 @@ class Store:
         return self.array("embedding")
 
     @property
-    def components(self) -> NDArray[np.float16]:
-        """Components (N, M, D)."""
+    def components(self) -> NDArray[np.floating]:
+        """Components (N, M, D).
+
+        Where the store has :attr:`strengths` instead they are multiplied out, all of them in memory.
+        """
+        if "strengths" in self:
+            return self.strengths[:, :, None] * self.directions
         return self.array("components")
+
+    @property
+    def strengths(self) -> NDArray[np.float32]:
+        """(N, M) by which components are multiples of :attr:`directions`, where the head works so."""
+        return self.array("strengths")
+
+    @property
+    def directions(self) -> NDArray[np.float32]:
+        """(M, D), beside :attr:`strengths`; head ``additive`` has both."""
+        self.array("strengths")
+        return read_directions(self.path)
 
     @property
     def maps(self) -> NDArray[np.float16]:
@@ -154,7 +171,7 @@ class Store:
         Raises:
             InputError: it is unfinished, or holds features of another model, input or interpreter.
         """
-        if whole:
+        if whole and "strengths" not in self:
             self.array("components")
         self.mark.check(mark, repr(str(self.path)), whole)
         missing = len(self) - int(self.done.sum())

@@ -105,10 +105,15 @@ def _locked(handle: int) -> bool:
 
 @contextmanager
 def laid_out(
-    path: Path, mark: Mark, root: str, shapes: Mapping[str, tuple[int, ...]], longest: int
+    path: Path,
+    mark: Mark,
+    root: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    longest: int,
+    directions: NDArray[np.float32] | None = None,
 ) -> Iterator[Writer]:
-    """A store without features, ready to be written to."""
-    lay_out(path, mark, root, shapes, longest)
+    """A store without features, ready to be written to; arguments as those of :func:`lay_out`."""
+    lay_out(path, mark, root, shapes, longest, directions)
     with Writer(path, alone=False) as writer:
         writer.undone(range(shapes["checksum"][0]))
         yield writer

@@ -99,7 +99,7 @@ class AdditiveHead(nn.Module):
         """By how much of a cell its maps lie lower and further right than if spread evenly."""
         return self.eye.offset
 
-    def decompose(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def decompose(self, target: Target, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the interpreter says of B images.
 
         Args:
@@ -107,13 +107,15 @@ class AdditiveHead(nn.Module):
             images: (B, 3, H, W).
 
         Returns:
-            The target's embeddings (B, D), maps (B, M, h, w) in (0, 1], components (B, M, D).
+            The target's embeddings (B, D), maps (B, M, h, w) in (0, 1], components (B, M, D), and how
+            surely people have the attributes, (B, M), see :meth:`strengths`.
         """
         embedding, scores = self._seen(target, images)
         with torch.autocast(embedding.device.type, enabled=False):
             maps = torch.sigmoid(scores).clamp_min(torch.finfo(scores.dtype).tiny)
             strengths = self.strengths(recognised(scores), embedding)
-        return embedding, maps, (strengths.unsqueeze(2) * self.directions()).to(embedding.dtype)
+            components = strengths.unsqueeze(2) * self.directions()
+        return embedding, maps, components.to(embedding.dtype), strengths
 
     def recognise(self, target: Target, images: Tensor) -> Tensor:
         """How surely B people have the attributes: (B, M), see :meth:`strengths`.

@@ -23,8 +23,10 @@ from torch.nn import functional
 
 from torchreid_amd.core.errors import unknown_name
 from torchreid_amd.interpreter.distances import Distance
+from torchreid_amd.interpreter.factored import Factored
 
 FORMS = ("mean", "sum", "additive")
+Side = tuple[Tensor, Tensor | Factored]  #: embeddings (Q, D) and components, attributes first, or factored
 _TINY = 1e-12
 
 
@@ -77,16 +79,14 @@ def contributions_between(
 
 
 @torch.no_grad()
-def contributions_matrix(
-    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
-) -> tuple[Tensor, Tensor]:
+def contributions_matrix(distance: PairwiseDistance, form: str, a: Side, b: Side) -> tuple[Tensor, Tensor]:
     """Contributions of each against each, by matrix products; without gradients.
 
     Args:
         distance: what is decomposed.
         form: ``'mean'``, ``'sum'`` or ``'additive'``.
-        a: embeddings (Q, D) and components, attributes first, (M, Q, D).
-        b: embeddings (G, D) and components (M, G, D).
+        a: embeddings (Q, D) and components, attributes first, (M, Q, D), or factored.
+        b: embeddings (G, D) and components (M, G, D), or factored.
 
     Returns:
         Contributions (M, Q, G) and remainders (Q, G).
@@ -97,7 +97,7 @@ def contributions_matrix(
 
 @torch.no_grad()
 def unscaled_contributions(
-    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
+    distance: PairwiseDistance, form: str, a: Side, b: Side
 ) -> tuple[Tensor, Tensor, Tensor]:
     """:func:`contributions_matrix` where only their order and their sum matter: a pass less over them.
 
@@ -106,17 +106,20 @@ def unscaled_contributions(
         a factor, not negative, () or (Q, G).
     """
     if form != "additive":
-        parts = distance.matrix(a[1], b[1])
+        parts = distance.matrix(_multiplied_out(a[1]), _multiplied_out(b[1]))
         factor = 1 / max(1, len(parts)) if form == "mean" else 1.0
         return parts, parts.new_zeros(parts.shape[1:]), parts.new_tensor(factor)
-    (embedding_a, parts_a), (embedding_b, parts_b) = (
-        _prepared(distance, *side, first=True) for side in (a, b)
-    )
-    centre, centres = embedding_b.mean(0), parts_b.mean(1, keepdim=True)  # differences do not feel it
+    (embedding_a, parts_a), (embedding_b, parts_b) = (_prepared_side(distance, *side) for side in (a, b))
+    rest_a, rest_b = embedding_a - _summed(parts_a), embedding_b - _summed(parts_b)
+    centre, rests = embedding_b.mean(0), rest_b.mean(0)  # differences do not feel it
     embedding_a, embedding_b = embedding_a - centre, embedding_b - centre
-    parts_a, parts_b = parts_a - centres, parts_b - centres
-    inner = _inner(parts_a, parts_b, embedding_a, embedding_b)
-    rest = _inner(embedding_a - parts_a.sum(0), embedding_b - parts_b.sum(0), embedding_a, embedding_b)
+    if isinstance(parts_a, Factored) and isinstance(parts_b, Factored) and parts_a.goes_with(parts_b):
+        inner = _inner_of_factors(parts_a, parts_b, embedding_a, embedding_b)
+    else:
+        parts_a, parts_b = _multiplied_out(parts_a), _multiplied_out(parts_b)
+        centres = parts_b.mean(1, keepdim=True)
+        inner = _inner(parts_a - centres, parts_b - centres, embedding_a, embedding_b)
+    rest = _inner(rest_a - rests, rest_b - rests, embedding_a, embedding_b)
     scale = _scale(distance, (inner.sum(0) + rest).clamp_min(0))
     nowhere = scale == 0
     if nowhere.any():
@@ -125,22 +128,20 @@ def unscaled_contributions(
 
 
 @torch.no_grad()
-def decomposed_matrix(
-    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
-) -> Tensor:
+def decomposed_matrix(distance: PairwiseDistance, form: str, a: Side, b: Side) -> Tensor:
     """What contributions and remainder of :func:`contributions_matrix` add up to, without each of them.
 
     Returns:
         (Q, G).
     """
     if form == "additive":  # inner products of sums are sums of inner products
-        whole_a, whole_b = ((side[0], side[1].sum(0, keepdim=True)) for side in (a, b))
+        whole_a, whole_b = ((side[0], _summed(side[1]).unsqueeze(0)) for side in (a, b))
         parts, rest = contributions_matrix(distance, form, whole_a, whole_b)
         return parts[0].add_(rest)
     total = a[0].new_zeros(len(a[0]), len(b[0]))
-    for rows, columns in zip(a[1], b[1], strict=True):
+    for rows, columns in zip(_multiplied_out(a[1]), _multiplied_out(b[1]), strict=True):
         total.add_(distance.matrix(rows, columns))
-    return total.div_(max(1, len(a[1]))) if form == "mean" else total
+    return total.div_(max(1, a[1].shape[1 if isinstance(a[1], Factored) else 0])) if form == "mean" else total
 
 
 def shares_of(contributions: Tensor) -> Tensor:
@@ -151,14 +152,30 @@ def shares_of(contributions: Tensor) -> Tensor:
     return torch.where(total > _TINY, size / torch.where(total == 0, 1.0, total), uniform)
 
 
-def _prepared(
-    distance: PairwiseDistance, embedding: Tensor, components: Tensor, first: bool = False
-) -> tuple[Tensor, Tensor]:
+def _prepared(distance: PairwiseDistance, embedding: Tensor, components: Tensor) -> tuple[Tensor, Tensor]:
     """Embedding and components as they enter the inner product: cosine wants unit length."""
     if distance.name != "cosine":
         return embedding, components
     norm = embedding.norm(dim=-1, keepdim=True).clamp_min(_TINY)
-    return functional.normalize(embedding, dim=-1), components / (norm if first else norm.unsqueeze(-2))
+    return functional.normalize(embedding, dim=-1), components / norm.unsqueeze(-2)
+
+
+def _prepared_side(distance: PairwiseDistance, embedding: Tensor, components: Tensor | Factored) -> Side:
+    """The same with the attributes first."""
+    if distance.name != "cosine":
+        return embedding, components
+    norm = embedding.norm(dim=-1, keepdim=True).clamp_min(_TINY)
+    return functional.normalize(embedding, dim=-1), components / norm
+
+
+def _multiplied_out(components: Tensor | Factored) -> Tensor:
+    """Components with the attributes first (M, N, D)."""
+    return components.dense().transpose(0, 1) if isinstance(components, Factored) else components
+
+
+def _summed(components: Tensor | Factored) -> Tensor:
+    """(N, D): what the components of an image add up to."""
+    return components.summed() if isinstance(components, Factored) else components.sum(0)
 
 
 def _scale(distance: PairwiseDistance, squared: Tensor) -> Tensor:
@@ -176,4 +193,15 @@ def _inner(parts_a: Tensor, parts_b: Tensor, embedding_a: Tensor, embedding_b: T
     each = (inner, parts_a, parts_b)
     for plane, rows, columns in zip(*(x if x.ndim == 3 else x.unsqueeze(0) for x in each), strict=True):
         plane.addmm_(rows, embedding_b.T, alpha=-1).addmm_(embedding_a, columns.T, alpha=-1)
+    return inner
+
+
+def _inner_of_factors(a: Factored, b: Factored, embedding_a: Tensor, embedding_b: Tensor) -> Tensor:
+    """The same (M, Q, G) of strengths times directions: a product of two numbers, not of D."""
+    along_a, along_b = embedding_a @ a.directions.T, embedding_b @ b.directions.T
+    inner = along_a.new_empty(along_a.shape[1], len(along_a), len(along_b))
+    along = along_a.new_empty(inner.shape[1:])
+    for k, plane in enumerate(inner):
+        torch.sub(a.strengths[:, k, None], b.strengths[:, k], out=plane)
+        plane.mul_(torch.sub(along_a[:, k, None], along_b[:, k], out=along))
     return inner

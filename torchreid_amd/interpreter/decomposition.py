@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ class Decomposition:
         embedding: the target's own embedding (B, D).
         maps: attribute-guided attention maps (B, M, h, w).
         components: attribute components of the embedding (B, M, D).
+        strengths: (B, M) where each component is a number times a direction that all images share
+            (:attr:`Interpreter.directions <torchreid_amd.Interpreter.directions>`): that number; else None.
 
     Example:
         >>> import torch, torchreid_amd as amd
@@ -32,6 +34,7 @@ class Decomposition:
     embedding: Tensor
     maps: Tensor
     components: Tensor
+    strengths: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.embedding)
@@ -40,28 +43,35 @@ class Decomposition:
         """Some of the images; an integer keeps the batch dimension."""
         if isinstance(index, int):
             index = [index]
-        return Decomposition(self.embedding[index], self.maps[index], self.components[index])
+        return self._each(lambda values: values[index])
 
     def to(self, device: torch.device | str) -> Decomposition:
         """The same on another device."""
-        return Decomposition(*(t.to(device) for t in (self.embedding, self.maps, self.components)))
+        return self._each(lambda values: values.to(device))
 
     def detach(self) -> Decomposition:
         """The same without gradients."""
-        return Decomposition(*(t.detach() for t in (self.embedding, self.maps, self.components)))
+        return self._each(Tensor.detach)
 
     def normalized(self) -> Decomposition:
         """Embedding at unit length, components scaled alike (torchreid's ``normalize_feature``)."""
         norm = self.embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        return Decomposition(self.embedding / norm, self.maps, self.components / norm.unsqueeze(2))
+        strengths = None if self.strengths is None else self.strengths / norm
+        return Decomposition(self.embedding / norm, self.maps, self.components / norm.unsqueeze(2), strengths)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Decomposition:
+        strengths = None if self.strengths is None else change(self.strengths)
+        return Decomposition(change(self.embedding), change(self.maps), change(self.components), strengths)
 
     @staticmethod
     def cat(parts: Sequence[Decomposition]) -> Decomposition:
         """Several batches as one."""
+        strengths = [p.strengths for p in parts if p.strengths is not None]
         return Decomposition(
             torch.cat([p.embedding for p in parts]),
             torch.cat([p.maps for p in parts]),
             torch.cat([p.components for p in parts]),
+            torch.cat(strengths) if len(strengths) == len(parts) else None,
         )
 
 

@@ -18,6 +18,7 @@ from torchreid_amd.attributes.sets import schema_named
 from torchreid_amd.config.tree import DEFAULT_HEAD
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.heads import heads
+from torchreid_amd.heads.directions import Directions
 from torchreid_amd.interpreter.contributions import check_form, contributions_between, shares_of
 from torchreid_amd.interpreter.decomposition import Comparison, Decomposition
 from torchreid_amd.interpreter.distances import get_distance
@@ -34,7 +35,9 @@ class Interpreter(nn.Module):
     Args:
         target: the target.
         head: maps ``(early, features) -> (B, M, h, w)``, or a method ``decompose`` that gives
-            embeddings, maps and components, as :class:`~torchreid_amd.heads.additive.AdditiveHead` has it.
+            embeddings, maps and components, as :class:`~torchreid_amd.heads.additive.AdditiveHead` has it;
+            and, where a component is a strength times a direction, strengths (B, M) as well, its
+            ``directions`` being :class:`~torchreid_amd.heads.directions.Directions`.
         attributes: the M attributes the maps stand for.
         metric: which distance is decomposed; see :mod:`torchreid_amd.interpreter.distances`.
         form: ``'mean'``: d ≈ (1/M) Σ d_k, as the authors train; ``'sum'``: d ≈ Σ d_k, as the
@@ -93,6 +96,12 @@ class Interpreter(nn.Module):
     def device(self) -> torch.device:
         """Where it computes."""
         return device_of(self)
+
+    @property
+    def directions(self) -> Tensor | None:
+        """(M, D) where components are strengths times directions, see :class:`Decomposition`; else None."""
+        own = getattr(self.head, "directions", None)
+        return own() if isinstance(own, Directions) else None
 
     @property
     def offset(self) -> tuple[float, float]:

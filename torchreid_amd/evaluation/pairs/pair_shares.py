@@ -8,20 +8,18 @@ from torch import Tensor
 from torchreid_amd.core.progress_bar import progress
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.pairs.blocks import block_sizes, same_person_and_camera, slices
-from torchreid_amd.interpreter.contributions import PairwiseDistance, contributions_matrix, shares_of
+from torchreid_amd.interpreter.contributions import PairwiseDistance, Side, contributions_matrix, shares_of
 
 NEAREST = 10  #: how many photographs of others an image is held against
 
 
-def block_shares(
-    distance: PairwiseDistance, form: str, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]
-) -> tuple[Tensor, Tensor]:
+def block_shares(distance: PairwiseDistance, form: str, a: Side, b: Side) -> tuple[Tensor, Tensor]:
     """Distances and shares of every pair of a block.
 
     Args:
         distance: what is decomposed.
         form: ``'mean'``, ``'sum'`` or ``'additive'``.
-        a, b: embeddings (q, D) and components (M, q, D), as of :meth:`DecomposedImages.block`.
+        a, b: embeddings (q, D) and components, as of :meth:`DecomposedImages.block`.
 
     Returns:
         (q, g) and (q, g, M).
