@@ -11,6 +11,7 @@ from torch import Tensor
 from torchreid_amd.attributes.exclusive import pair_labels
 from torchreid_amd.evaluation.naming.block_sums import block_sums
 from torchreid_amd.evaluation.naming.chance import random_average_precision, random_hits
+from torchreid_amd.evaluation.naming.counted_places import MOST
 from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
 from torchreid_amd.evaluation.naming.ranked_pairs import (
     common_average_precision,
@@ -24,7 +25,7 @@ from torchreid_amd.evaluation.statistics import Interval, Mean, percent
 
 NAMES = ("X-mAP_e", "X-mAP_c", "exclusive_hit_rate", "common_hit_rate")
 
-PAIRS = 2**16  #: ranked at a time where labels are known in part
+PAIRS = 2**16  #: ranked at a time on a GPU, and where labels are known in part
 
 
 class AttributeScores:
@@ -67,18 +68,18 @@ class AttributeScores:
         """Add every pair of a block, as :meth:`update` does pair by pair.
 
         Args:
-            shares: (M, q, g) as there, with the attributes first, and not negative.
+            shares: (M, q, g) as there, with the attributes first; their size counts, not their sign.
             block: labels of the same pairs. A query without a pair counts for nobody.
         """
-        if block.known is not None:
-            found = torch.stack([block_sums(shares, block.known), block.known.counts], 1)
+        if shares.device.type == "cpu" and len(shares) <= MOST and block.known is not None:
+            found = torch.stack([torch.from_numpy(block_sums(shares, block.known)), block.known.counts], 1)
             rows = block.kept.any(1)
             self.mean.sums.add(found[rows], block.identity[rows])
             return
         for some in slices(len(block.kept), max(1, PAIRS // max(1, block.kept.shape[1]))):
             i, j = block.kept[some].nonzero().unbind(1)
             labels_i, identity = block.labels_i[some][i], block.identity[some][i]
-            self.update(shares[:, some][:, i, j].T, labels_i, block.labels_j[j], None, identity)
+            self.update(shares[:, some][:, i, j].T.abs(), labels_i, block.labels_j[j], None, identity)
 
     def update_random(
         self,

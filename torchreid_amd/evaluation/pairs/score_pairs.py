@@ -136,7 +136,6 @@ def _rows(
     labels, pids = query.known_labels[q].to(device), query.pids[q].to(device)
     distances = torch.empty(len(labels), len(gallery))
     decomposed = torch.empty_like(distances)
-    signed = state.form == "additive" or distance.name == "cosine"  # the latter by rounding
     for g in slices(len(gallery), size):
         g_embedding, _ = other_one = gallery.block(g, device)
         g_labels = gallery.known_labels[g].to(device)
@@ -155,10 +154,10 @@ def _rows(
         known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
         annotated = kept & known
         named = LabelledBlock(labels, g_labels, annotated, pids)
-        state.named.update_block(parts.abs_() if signed else parts, named)
+        state.named.update_block(parts, named)
         for name, (of_query, of_gallery) in rankers.items():
             apart = of_query[q].to(device).T.unsqueeze(2) - of_gallery[g].to(device).T.unsqueeze(1)
-            state.baselines[name].update_block(apart.abs_().float(), named)
+            state.baselines[name].update_block(apart.float(), named)
         state.counts["annotated"] += int(annotated.sum())
     return distances, decomposed
 
