@@ -18,7 +18,12 @@ from two_processes import GALLERY, QUERY, RATES
 from torchreid_amd.evaluation import Mean, evaluate_decomposition, score_pairs, spearman
 from torchreid_amd.evaluation.completeness import Quantile
 from torchreid_amd.evaluation.retrieval import GalleryRankCorrelation
-from torchreid_amd.evaluation.statistics import IdentitySums, ascending, bootstrap_intervals, drawn_identities
+from torchreid_amd.evaluation.statistics import (
+    IdentitySums,
+    ascending,
+    bootstrap_intervals,
+    drawn_identities,
+)
 from torchreid_amd.interpreter.distances import get_distance
 
 
@@ -109,6 +114,13 @@ def test_ascending_is_stable_for_both_precisions():
     for kind in (np.float32, np.float64):
         found = ascending(values.astype(kind))
         assert found.tolist() == sorted(range(3000), key=lambda n: (values[n], n))
+
+
+def test_ranks_of_many_ties_are_mean_ranks():
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 7, 200).astype(np.float32), random.integers(-3, 3, 200).astype(np.float32)
+    a, b = ([(z < v).sum() + ((z == v).sum() + 1) / 2 for v in z] for z in (x, y))
+    assert spearman(x, y) == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-12)
 
 
 def test_parts_of_the_queries_merge_to_the_whole():

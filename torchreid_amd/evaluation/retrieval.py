@@ -71,12 +71,11 @@ class Retrieval:
         rows, identities = [], []
         for row, pid, camid in zip(distances, query_pids, query_camids, strict=True):
             same = gallery_pids == pid
-            removed = same & (gallery_camids == camid)
-            if removed.sum() == same.sum():
+            if (gallery_camids[same] == camid).all():
                 continue
             order = ascending(row)
-            own = np.flatnonzero(same[order])  # where the query's person comes up
-            gone = removed[order[own]]
+            own = np.flatnonzero(same.take(order))  # where the query's person comes up
+            gone = gallery_camids[order[own]] == camid
             places = (own - gone.cumsum())[~gone] + 1
             rows.append(retrieval_of_places(places, self.ranks))
             identities.append(int(pid))

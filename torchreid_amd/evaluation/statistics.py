@@ -111,7 +111,10 @@ def spearman(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     """
     if len(x) < 2:
         return 0.0
-    a, b = _ranks(x), _ranks(y)
+    order = ascending(x)
+    y = y.take(order)  # so that ranks of x need not be carried back to where x stood
+    across = ascending(y)
+    a, b = _ranks(x.take(order)).take(across), _ranks(y.take(across))
     a, b = a - a.mean(), b - b.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 0 else 0.0
@@ -134,14 +137,14 @@ def ascending(x: NDArray[np.floating]) -> NDArray[np.integer]:
     return halves[:, 1 - high]
 
 
-def _ranks(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Ranks from 1; equal values share their mean rank."""
-    order = ascending(x)
-    ranked = x[order]
-    first = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-    size = np.diff(first, append=len(x))
-    ranks = np.empty(len(x))
-    ranks[order] = np.repeat(first + (size + 1) / 2, size)
+def _ranks(ranked: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Ranks from 1 of ascending values; equal values share their mean rank."""
+    ranks = np.arange(1.0, len(ranked) + 1)
+    tied = np.flatnonzero(ranked[1:] == ranked[:-1])
+    values = ranked[tied]
+    ranks[tied] = ranks[tied + 1] = (
+        ranked.searchsorted(values) + ranked.searchsorted(values, "right") + 1
+    ) / 2
     return ranks
 
 
