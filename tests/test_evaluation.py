@@ -158,15 +158,15 @@ def test_block_sizes_stay_within_the_memory_they_were_given():
         (700, 900, 26, 512),
         (5, 9, 1, 1),
     ):
-        for memory in (2**20, 2**26, 2**30):
+        for memory in (2**20, 2**26, 2**31):
             q, g = block_sizes(queries, gallery, attributes, dimension, memory)
             assert 1 <= q <= queries and 1 <= g <= gallery
             if q > 1 and g > 1:
                 ranking, images = q * g * attributes * 64, (q + g) * attributes * dimension * 12
                 assert ranking + images + q * gallery * 16 <= memory
     assert block_sizes(700, 900, 26, 512, 2**40) == (700, 900)
-    # at full size the gallery is read a few times, not once for every few queries, 512 images at a time
-    assert block_sizes(3368, 15913, 26, 512, per_share=16) == (842, 766)
+    # at full size the gallery is read twice, not once for every few queries, in blocks of a quick width
+    assert block_sizes(3368, 15913, 26, 512, per_share=12) == (1684, 768)
 
 
 def test_without_labels_or_rates_only_what_needs_none_is_scored():

@@ -12,6 +12,7 @@ from torchreid_amd.config import get_default_config
 from torchreid_amd.core import host
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.registry import attribute_sets, list_heads
+from torchreid_amd.core.room import Room
 from torchreid_amd.heads import phi
 from torchreid_amd.interpreter.contributions import shares_of
 from torchreid_amd.interpreter.decomposition import Decomposition
@@ -180,6 +181,16 @@ def test_distance_matrix_against_a_double_loop(metric):
                 cos = sum(p * q for p, q in zip(a, b, strict=True)) / math.hypot(*a) / math.hypot(*b)
                 slow = {"euclidean": squared**0.5, "squared_euclidean": squared, "cosine": 1 - cos}[metric]
                 assert fast[m, i, j].item() == pytest.approx(slow, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("metric", list(DISTANCES))
+def test_distances_may_be_written_where_others_were(metric):
+    distance, room = get_distance(metric), Room()
+    first = distance.matrix(torch.randn(3, 4, 5), torch.randn(3, 2, 5), room)
+    x, y = torch.randn(2, 4, 5), torch.randn(2, 3, 5)  # takes as much
+    again = distance.matrix(x, y, room)
+    torch.testing.assert_close(again, distance.matrix(x, y), rtol=1e-5, atol=1e-6)
+    assert again.data_ptr() == first.data_ptr() and room.tensor((5, 5), x).shape == (5, 5)  # takes more
 
 
 @pytest.mark.parametrize("metric", list(DISTANCES))

@@ -140,11 +140,10 @@ def ascending(x: NDArray[np.floating]) -> NDArray[np.integer]:
 def _ranks(ranked: NDArray[np.floating]) -> NDArray[np.floating]:
     """Ranks from 1 of ascending values; equal values share their mean rank."""
     ranks = np.arange(1.0, len(ranked) + 1)
-    tied = np.flatnonzero(ranked[1:] == ranked[:-1])
-    values = ranked[tied]
-    ranks[tied] = ranks[tied + 1] = (
-        ranked.searchsorted(values) + ranked.searchsorted(values, "right") + 1
-    ) / 2
+    tied = np.flatnonzero(ranked[1:] == ranked[:-1])  # equal to the next one
+    first = tied[np.diff(tied, prepend=-2) > 1]
+    last = tied[np.diff(tied, append=len(ranked) + 1) > 1] + 1
+    ranks[tied] = ranks[tied + 1] = np.repeat((first + last) / 2 + 1, last - first)
     return ranks
 
 

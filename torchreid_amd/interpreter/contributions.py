@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from torchreid_amd.core.errors import unknown_name
+from torchreid_amd.core.room import Room
 from torchreid_amd.interpreter.distances import Distance
 from torchreid_amd.interpreter.factored import Factored
 
@@ -37,7 +38,7 @@ class PairwiseDistance(Protocol):
     def name(self) -> str:
         """Name of the distance."""
 
-    def matrix(self, x: Tensor, y: Tensor, /) -> Tensor:
+    def matrix(self, x: Tensor, y: Tensor, room: Room | None = None, /) -> Tensor:
         """(…, N, D), (…, K, D) -> (…, N, K)."""
 
 
@@ -97,16 +98,20 @@ def contributions_matrix(distance: PairwiseDistance, form: str, a: Side, b: Side
 
 @torch.no_grad()
 def unscaled_contributions(
-    distance: PairwiseDistance, form: str, a: Side, b: Side
+    distance: PairwiseDistance, form: str, a: Side, b: Side, room: Room | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """:func:`contributions_matrix` where only their order and their sum matter: a pass less over them.
+
+    Args:
+        distance, form, a, b: as there.
+        room: where contributions may be written.
 
     Returns:
         Contributions (M, Q, G), each still to be multiplied by the third; remainders (Q, G), as they are;
         a factor, not negative, () or (Q, G).
     """
     if form != "additive":
-        parts = distance.matrix(_multiplied_out(a[1]), _multiplied_out(b[1]))
+        parts = distance.matrix(_multiplied_out(a[1]), _multiplied_out(b[1]), room)
         factor = 1 / max(1, len(parts)) if form == "mean" else 1.0
         return parts, parts.new_zeros(parts.shape[1:]), parts.new_tensor(factor)
     (embedding_a, parts_a), (embedding_b, parts_b) = (_prepared_side(distance, *side) for side in (a, b))
@@ -114,7 +119,7 @@ def unscaled_contributions(
     centre, rests = embedding_b.mean(0), rest_b.mean(0)  # differences do not feel it
     embedding_a, embedding_b = embedding_a - centre, embedding_b - centre
     if isinstance(parts_a, Factored) and isinstance(parts_b, Factored) and parts_a.goes_with(parts_b):
-        inner = _inner_of_factors(parts_a, parts_b, embedding_a, embedding_b)
+        inner = _inner_of_factors(parts_a, parts_b, embedding_a, embedding_b, room)
     else:
         parts_a, parts_b = _multiplied_out(parts_a), _multiplied_out(parts_b)
         centres = parts_b.mean(1, keepdim=True)
@@ -196,10 +201,12 @@ def _inner(parts_a: Tensor, parts_b: Tensor, embedding_a: Tensor, embedding_b: T
     return inner
 
 
-def _inner_of_factors(a: Factored, b: Factored, embedding_a: Tensor, embedding_b: Tensor) -> Tensor:
+def _inner_of_factors(
+    a: Factored, b: Factored, embedding_a: Tensor, embedding_b: Tensor, room: Room | None
+) -> Tensor:
     """The same (M, Q, G) of strengths times directions: a product of two numbers, not of D."""
     along_a, along_b = embedding_a @ a.directions.T, embedding_b @ b.directions.T
-    inner = along_a.new_empty(along_a.shape[1], len(along_a), len(along_b))
+    inner = (room or Room()).tensor((along_a.shape[1], len(along_a), len(along_b)), along_a)
     along = along_a.new_empty(inner.shape[1:])
     for k, plane in enumerate(inner):
         torch.sub(a.strengths[:, k, None], b.strengths[:, k], out=plane)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
+from torchreid_amd.core.room import Room
 from torchreid_amd.core.whole_batch import rows_of_all
 from torchreid_amd.interpreter.decomposer import Decomposer
 from torchreid_amd.interpreter.factored import Factored
@@ -101,8 +102,15 @@ class DecomposedImages:
         labels[(self.pids == identity) & (labels < 0).all(1)] = 0
         return DecomposedImages(self.embedding, self.components, self.pids, self.camids, labels)
 
-    def block(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor | Factored]:
+    def block(
+        self, rows: slice, device: torch.device, room: Room | None = None
+    ) -> tuple[Tensor, Tensor | Factored]:
         """Some images, ready to compute with.
+
+        Args:
+            rows: which.
+            device: where.
+            room: where components may be written.
 
         Returns:
             Embeddings (n, D) and components with the attributes first (M, n, D), or factored; float32.
@@ -117,7 +125,7 @@ class DecomposedImages:
             values = components.summed()
         else:
             some = self.components[rows].to(device).transpose(0, 1)
-            values = components = torch.empty(some.shape, device=device).copy_(some)
+            values = components = (room or Room()).tensor(some.shape, some).copy_(some)
         # a sum is finite only where every value is, and one pass finds it; at worst it overflows
         if not (embedding.sum().isfinite() and values.sum().isfinite()):
             if not (embedding.isfinite().all() and values.isfinite().all()):

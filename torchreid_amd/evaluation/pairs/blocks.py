@@ -10,12 +10,12 @@ from torch import Tensor
 
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 
-MEMORY = 2**30  #: bytes the blocks of an evaluation may take together
+MEMORY = 2**31  #: bytes the blocks of an evaluation may take together
 
 # generous estimates in bytes, temporaries included
 PER_PAIR_AND_ATTRIBUTE = 64  #: where shares of all pairs are ranked or added up at once
-PER_RANKED_PAIR_AND_ATTRIBUTE = 16  #: where they are ranked some thousand at a time
-LEAST_GALLERY = 512  #: images of a block, where memory allows
+PER_RANKED_PAIR_AND_ATTRIBUTE = 12  #: where they are ranked some thousand at a time
+GALLERY = 384  #: images of a block, or a multiple: products of other widths take up to a fifth longer
 _PER_COMPONENT_VALUE = 12  # one number of a component: float32 copy, another of unit length or centred
 _PER_ROW_VALUE = 16  # one query × gallery distance: both distances, and which pairs count
 
@@ -45,9 +45,10 @@ def block_sizes(
     images = memory / 4 / (num_attributes * dimension * _PER_COMPONENT_VALUE)
     rows = memory / 4 / (max(gallery, 1) * _PER_ROW_VALUE)
     # many queries, since the gallery is read again for each block of them; gallery images a few hundred
-    most = max(1, int(min(images, rows, max(math.sqrt(pairs), pairs / LEAST_GALLERY))))
+    most = max(1, int(min(images, rows, max(math.sqrt(pairs), pairs / (2 * GALLERY)))))
     q = max(1, math.ceil(queries / max(1, math.ceil(queries / most))))
-    return q, max(1, min(gallery, int(min(pairs / q, images))))
+    g = max(1, min(gallery, int(min(pairs / q, images))))
+    return q, g - g % GALLERY if GALLERY < g < gallery else g
 
 
 def slices(length: int, size: int) -> Iterator[slice]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from torchreid_amd.core.errors import InputError
 from torchreid_amd.core.progress_bar import progress
+from torchreid_amd.core.room import Room
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.naming.chance import prior_shares
 from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
@@ -102,9 +103,10 @@ def score_pairs(
     )
     size = (len(query), len(gallery), query.num_attributes, query.embedding.shape[1], memory)
     rows, columns = block_sizes(*size, per_share=PER_RANKED_PAIR_AND_ATTRIBUTE)
+    rooms = (Room(), Room())  # for the gallery's components, and for contributions
     for q in progress(slices(len(query), rows), "scoring pairs, by query", len(query), rows):
         kept = ~same_person_and_camera(query, gallery, q)
-        found = _rows(state, query, gallery, q, columns, kept, distance, others, rankers, device)
+        found = _rows(state, query, gallery, q, columns, kept, distance, others, rankers, device, rooms)
         adre = state.adre[distance.name]
         for few in slices(len(kept), max(1, IN_CACHE // len(gallery))):
             adre.update_rows(found[0][few], found[1][few], kept[few], query.pids[q][few])
@@ -130,6 +132,7 @@ def _rows(
     others: Sequence[PairwiseDistance],
     rankers: Mapping[str, tuple[Tensor, Tensor]],
     device: torch.device,
+    rooms: tuple[Room, Room],
 ) -> tuple[Tensor, Tensor]:
     """Some queries against the gallery, block by block: both distances, (q, G)."""
     embedding, _ = one = query.block(q, device)
@@ -137,11 +140,11 @@ def _rows(
     distances = torch.empty(len(labels), len(gallery))
     decomposed = torch.empty_like(distances)
     for g in slices(len(gallery), size):
-        g_embedding, _ = other_one = gallery.block(g, device)
+        g_embedding, _ = other_one = gallery.block(g, device, rooms[0])
         g_labels = gallery.known_labels[g].to(device)
         kept = kept_rows[:, g].to(device)
         d = distance.matrix(embedding, g_embedding)
-        parts, rest, scale = unscaled_contributions(distance, state.form, one, other_one)
+        parts, rest, scale = unscaled_contributions(distance, state.form, one, other_one, rooms[1])
         by_attributes = parts.sum(0) * scale
         for other in others:
             if state.form != "additive" and (distance.name, other.name) == ("euclidean", "squared_euclidean"):
