@@ -16,6 +16,7 @@ from tiny_market import write_tiny_market
 import torchreid_amd as amd
 from torchreid_amd.attributes.datamanager_labels import ManagerLabels
 from torchreid_amd.cli import main
+from torchreid_amd.core.images import read_image
 from torchreid_amd.engine.agreement import AgreedLabels, agreed, tracks_of
 from torchreid_amd.engine.normalisation import reestimate
 from torchreid_amd.engine.train import train
@@ -161,6 +162,22 @@ def test_labels_of_the_new_domain_are_not_looked_at(
     rows = np.concatenate([labels[np.asarray(sets) == 1] for sets, labels in taught])
     assert len(rows) and set(np.unique(rows)) <= {-1, 0, 1}
     assert any((np.asarray(sets) == 0).any() for sets, _ in taught)  # its own photographs, too
+
+
+def test_surroundings_are_those_of_the_new_photographs(
+    root: Path, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def read(path: str) -> Any:
+        taken.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr("torchreid_amd.engine.surroundings.read_image", read)
+    options = ("--epochs", "1", "data.transforms", "['random_surroundings']")
+    assert adapted(root, runs["additive"], tmp_path / "out", *options) == 0
+    new = {str(path) for path in root.rglob("DukeMTMC-reID/bounding_box_train/*.jpg")}
+    assert taken and set(taken) <= new
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,10 @@ from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.train import build_datamanager, train
 from torchreid_amd.heads.amd import AMDHead
 
-AUGMENTED = ("data.transforms", "['random_flip','random_crop','color_jitter','random_erase']")
+AUGMENTED = (
+    "data.transforms",
+    "['random_flip','random_crop','color_jitter','random_surroundings','random_erase']",
+)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from torchreid_amd.core.host import (
     PREFIX,
     STRIDE1,
     TIMM,
+    building_globals,
     image_datasets,
     model_factory,
     reading_globals,
@@ -27,6 +28,7 @@ from torchreid_amd.core.images import read_image
 from torchreid_amd.core.registry import datasets
 from torchreid_amd.engine.amd_model import interpreted_factory
 from torchreid_amd.engine.engine import ImageAMDEngine, interpreter_of
+from torchreid_amd.engine.surroundings import knowing_surroundings
 from torchreid_amd.losses import AttributePriorLoss, MetricDistillationLoss
 from torchreid_amd.targets.families.last_stride import stride1_factory
 from torchreid_amd.targets.timm.model import timm_factory
@@ -158,6 +160,9 @@ def install() -> None:
     reading = reading_globals()  # torchreid's own reader tries a broken file for ever
     _undo.append(partial(reading.__setitem__, "read_image", reading["read_image"]))
     reading["read_image"] = read_image
+    building = building_globals()
+    _undo.append(partial(building.__setitem__, "build_transforms", building["build_transforms"]))
+    building["build_transforms"] = knowing_surroundings(building["build_transforms"])
     for name in ("ImageSoftmaxEngine", "ImageTripletEngine"):
         _set(package.engine, name, handing_over(getattr(package.engine, name)))
 

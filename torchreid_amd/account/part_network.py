@@ -83,6 +83,14 @@ def trained() -> PartNetwork:
     return network.eval()
 
 
+def fitted(pixels: Pixels) -> Pixels:
+    """A photograph (H, W, 3) at the size of :data:`GRID`."""
+    height, width = GRID
+    shrinks = pixels.shape[0] > height or pixels.shape[1] > width
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
+
+
 def odds_of_parts(pixels: Pixels) -> NDArray[np.float32]:
     """(h, w, P) log-odds of each part at the pixels of :data:`GRID`, P in the order of PARTS.
 
@@ -91,11 +99,8 @@ def odds_of_parts(pixels: Pixels) -> NDArray[np.float32]:
     Args:
         pixels: (H, W, 3) RGB, of any size.
     """
-    height, width = GRID
-    shrinks = pixels.shape[0] > height or pixels.shape[1] > width
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    fitted = cv2.resize(pixels, (width, height), interpolation=way)
-    scaled = [_scaled(fitted, size, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) for size in SIZES]
+    small = fitted(pixels)
+    scaled = [_scaled(small, size, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) for size in SIZES]
     views = np.stack([view[:, ::way] for view in scaled for way in (1, -1)])
     with torch.inference_mode():
         odds = trained()(torch.from_numpy(views).permute(0, 3, 1, 2).float())

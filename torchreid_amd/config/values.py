@@ -12,7 +12,10 @@ from yacs.config import CfgNode
 
 from torchreid_amd.core.errors import InputError
 
-_TRANSFORMS = ("random_flip", "random_crop", "random_patch", "color_jitter", "random_erase")
+_TRANSFORMS = (
+    *("random_flip", "random_crop", "random_patch", "color_jitter", "random_erase"),  # torchreid's
+    "random_surroundings",  # ours, see engine/surroundings.py
+)
 _OPTIMIZERS = ("adam", "amsgrad", "sgd", "rmsprop", "radam")
 _SCHEDULERS = ("single_step", "multi_step", "cosine")
 

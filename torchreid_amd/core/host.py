@@ -174,6 +174,12 @@ def reading_globals() -> dict[str, Any]:
     return names
 
 
+def building_globals() -> dict[str, Any]:
+    """The globals of the module whose data managers build transforms; ``build_transforms`` is one of them."""
+    names: dict[str, Any] = torchreid().data.ImageDataManager.__init__.__globals__
+    return names
+
+
 def image_datasets() -> dict[str, Any]:
     """torchreid's dictionary of image data sets; a private global of ``torchreid.data``."""
     registered: dict[str, Any] = torchreid().data.register_image_dataset.__globals__["__image_datasets"]

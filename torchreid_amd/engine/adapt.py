@@ -19,6 +19,7 @@ from torchreid_amd.engine.agreement import AgreedLabels, Items, agreed, recognis
 from torchreid_amd.engine.before_training import check_folder
 from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.normalisation import reestimate
+from torchreid_amd.engine.surroundings import take_surroundings
 from torchreid_amd.engine.train import build_datamanager
 from torchreid_amd.engine.written_run import save_engine_run
 from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
@@ -41,7 +42,8 @@ def adapt(
 ) -> Path:
     """Write a run folder whose head is used to other photographs; the target is the same, bit by bit.
 
-    Labels of the new data sets are not looked at, but for the scores that are printed at the end.
+    Labels of the new data sets are not looked at, but for the scores that are printed at the end. Where
+    ``data.transforms`` has ``random_surroundings``, they are those of the new photographs.
 
     Args:
         folder: the run to begin with.
@@ -113,6 +115,8 @@ def adapt(
     manager = build_datamanager(both)
     items = manager.train_loader.dataset.train
     new = [item for item in items if item[3] >= len(cfg.data.sources)]
+    if take_surroundings(manager.train_loader.dataset.transform, [item[0] for item in new]):
+        print(f"Surroundings: of {len(new):,} new photographs, in half of the views")
     decomposer = Decomposer(run.interpreter, run.size, run.norm_mean, run.norm_std)
     if statistics:
         _statistics(decomposer, new, cfg.train.seed)

@@ -31,6 +31,7 @@ from torchreid_amd.engine.cache.store import (
 from torchreid_amd.engine.cache.views import AllViews, View, Views, ViewSampler
 from torchreid_amd.engine.learner import Precision
 from torchreid_amd.engine.processes.batches import OwnPart
+from torchreid_amd.engine.surroundings import others_of
 from torchreid_amd.interpreter.interpreter import Interpreter
 from torchreid_amd.targets.target import Target
 from torchreid_amd.targets.tracing import noise
@@ -101,6 +102,8 @@ def stored_loader(
         raise InputError(f"what {quick.name} makes of two images is not two of each; set amd.cache off")
     files = listed([item[0] for item in dataset.data])
     made = _made(cfg, files, interpreter.target, parts) | {"arithmetic": "bfloat16" if half else "float32"}
+    others = others_of(dataset.transform)
+    made |= {"surroundings": _digest(listed(others))} if others else {}
     by_first(lambda: _make(cfg, Views(dataset, cfg.train.seed), quick, example, made, files, path, precision))
     sampler: Any = ViewSampler(loader.sampler, amd.cache_views)
     batches: Any = OwnPart(BatchSampler(sampler, loader.batch_size, drop_last=True))
@@ -164,13 +167,17 @@ def _made(cfg: Any, files: list[str], target: Target, parts: Sequence[str]) -> M
     return {
         "weights": fingerprint(target.model),
         "cut": [target.cut_point.stem, *target.cut_point.maps],
-        "photographs": hashlib.sha256("\n".join(files).encode("utf-8", "surrogateescape")).hexdigest(),
+        "photographs": _digest(files),
         "transforms": [*data.transforms, data.height, data.width, *data.norm_mean, *data.norm_std],
         "views": cfg.amd.cache_views,
         "seed": cfg.train.seed,
         "precision": cfg.amd.cache_precision,
         "parts": list(parts),
     }
+
+
+def _digest(files: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(files).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _differences(before: Made, made: Made) -> str:
