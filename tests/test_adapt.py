@@ -165,7 +165,11 @@ def test_labels_of_the_new_domain_are_not_looked_at(
 
 
 def test_surroundings_are_those_of_the_new_photographs(
-    root: Path, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path,
+    runs: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     taken: list[str] = []
 
@@ -174,8 +178,9 @@ def test_surroundings_are_those_of_the_new_photographs(
         return read_image(path)
 
     monkeypatch.setattr("torchreid_amd.engine.surroundings.read_image", read)
-    options = ("--epochs", "1", "data.transforms", "['random_surroundings']")
+    options = ("--epochs", "1", "amd.cache", "on", "data.transforms", "['random_surroundings']")
     assert adapted(root, runs["additive"], tmp_path / "out", *options) == 0
+    assert "24 photographs × 1 views" in capsys.readouterr().out  # as many as epochs, not amd.cache_views
     new = {str(path) for path in root.rglob("DukeMTMC-reID/bounding_box_train/*.jpg")}
     assert taken and set(taken) <= new
 

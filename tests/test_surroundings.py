@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from annotated_folders import duke_folders
 from PIL import Image
 from test_engine import config
 from tiny_market import write_tiny_market
@@ -29,8 +30,9 @@ from torchreid_amd.engine.surroundings import (
     chance_of_person,
     empty,
     lit,
+    others_of,
     shading,
-    take_surroundings,
+    stand_before,
 )
 from torchreid_amd.engine.train import build_datamanager, build_engine, train
 
@@ -133,7 +135,8 @@ def test_surroundings_of_others_are_taken_without_their_person(
 ) -> None:
     street = np.zeros((128, 64, 3), np.uint8)
     street[..., 2] = 200
-    street[40:80, 20:40] = 255, 0, 0  # somebody
+    street[38:82, 2:12] = 90, 0, 200  # the edge of somebody
+    street[40:80, 4:10] = 255, 0, 0  # and somebody
     Image.fromarray(street).save(tmp_path / "other.png")
 
     def chance(pixels: np.ndarray) -> np.ndarray:  # red and green are people
@@ -171,7 +174,8 @@ def test_torchreid_knows_the_name_in_training_alone(root: Path, capsys: pytest.C
     tested = next(iter(manager.test_loader.values()))["query"].dataset.transform
     assert "RandomSurroundings" not in [type(step).__name__ for step in tested.transforms]
     plain = build_datamanager(config(root)).train_loader.dataset.transform
-    assert not take_surroundings(plain, ["a.jpg"])
+    stand_before(plain, ["a.jpg"])
+    assert not others_of(plain)
     build = host.building_globals()["build_transforms"]
     for given in ("random_surroundings", ["Random_Surroundings"]):
         assert "RandomSurroundings" in [type(step).__name__ for step in build(8, 4, given)[0].transforms]
@@ -204,6 +208,15 @@ def test_views_of_a_cache_are_the_same_each_time(root: Path) -> None:
     assert 0 < sum(bool((a != b).any()) for a, b in zip(one, without, strict=True)) < 6
 
 
+def test_training_parts_of_targets_lend_their_surroundings(root: Path) -> None:
+    duke_folders(root, ["0005_c1_f1", "0006_c2_f1"], ["0007_c1_f1"], ["0007_c2_f1"])
+    cfg = config(root, None, "data.targets", ["dukemtmcreid"], *WITH)
+    assert not others_of(build_datamanager(cfg).train_loader.dataset.transform)
+    cfg.data.load_train_targets = True
+    others = others_of(build_datamanager(cfg).train_loader.dataset.transform)
+    assert sorted(Path(path).name for path in others) == ["0005_c1_f1.jpg", "0006_c2_f1.jpg"]
+
+
 def test_a_cache_remembers_whose_surroundings_were_taken(root: Path, tmp_path: Path) -> None:
     options = ("amd.cache", "on", "amd.cache_views", 1, "amd.cache_file", tmp_path / "c.h5", *WITH)
     cfg = config(root, tmp_path / "run", *options)
@@ -211,7 +224,7 @@ def test_a_cache_remembers_whose_surroundings_were_taken(root: Path, tmp_path: P
     paths = [str(path) for path in sorted(root.rglob("bounding_box_train/*.jpg"))]
     for others in ([], paths[:2], paths[:3]):
         manager = build_datamanager(cfg)
-        assert take_surroundings(manager.train_loader.dataset.transform, others)
+        stand_before(manager.train_loader.dataset.transform, others)
         build_engine(cfg, manager).prepare_steps()
         made.append(made_of(tmp_path / "c.h5"))
     assert made[0] is not None and "surroundings" not in made[0]

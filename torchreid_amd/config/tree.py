@@ -47,7 +47,7 @@ def get_default_config() -> CfgNode:
                 "norm_mean": list(IMAGENET_MEAN),  # per channel
                 "norm_std": list(IMAGENET_STD),  # per channel
                 "save_dir": "log",  # run folder
-                "load_train_targets": False,  # also load the training part of the targets
+                "load_train_targets": False,  # load their training part, too: see random_surroundings
             },
             "market1501": {"use_500k_distractors": False},  # larger gallery
             "cuhk03": {

@@ -19,7 +19,7 @@ from torchreid_amd.engine.agreement import AgreedLabels, Items, agreed, recognis
 from torchreid_amd.engine.before_training import check_folder
 from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.normalisation import reestimate
-from torchreid_amd.engine.surroundings import take_surroundings
+from torchreid_amd.engine.surroundings import stand_before
 from torchreid_amd.engine.train import build_datamanager
 from torchreid_amd.engine.written_run import save_engine_run
 from torchreid_amd.interpreter.decomposer import BATCH, Decomposer
@@ -96,7 +96,8 @@ def adapt(
     cfg.use_gpu = torch.cuda.is_available()
     cfg.model.load_weights, cfg.model.resume, cfg.data.save_dir = str(run.weights), "", str(out)
     cfg.train.max_epoch, cfg.train.start_epoch, cfg.train.lr = epochs, 0, cfg.train.lr / SLOWER
-    cfg.amd.finetune = False
+    cfg.amd.finetune, cfg.data.load_train_targets = False, False
+    cfg.amd.cache_views = min(cfg.amd.cache_views, max(1, epochs))  # more would not be looked at
     if targets:
         cfg.data.targets = [targets] if isinstance(targets, str) else list(targets)
     cfg.data.root = str(root) or cfg.data.root
@@ -115,8 +116,7 @@ def adapt(
     manager = build_datamanager(both)
     items = manager.train_loader.dataset.train
     new = [item for item in items if item[3] >= len(cfg.data.sources)]
-    if take_surroundings(manager.train_loader.dataset.transform, [item[0] for item in new]):
-        print(f"Surroundings: of {len(new):,} new photographs, in half of the views")
+    stand_before(manager.train_loader.dataset.transform, [item[0] for item in new])
     decomposer = Decomposer(run.interpreter, run.size, run.norm_mean, run.norm_std)
     if statistics:
         _statistics(decomposer, new, cfg.train.seed)

@@ -1,8 +1,9 @@
 """``random_surroundings`` among ``data.transforms``: what is around a person changes, the person does not.
 
 A head that learns on one street learns its walls and its light with the attributes. So in half of the views
-the surroundings are changed at random: their contrast, brightness and colour, with a ramp or a spot of light;
-in :func:`~torchreid_amd.engine.adapt.adapt`, those of a photograph of the new domain stand in their place.
+the surroundings are changed at random: their contrast, brightness and colour, with a ramp or a spot of light.
+Where a new domain has photographs (``data.load_train_targets``, or
+:func:`~torchreid_amd.engine.adapt.adapt`), the surroundings are those of its people.
 Where the person is says :mod:`~torchreid_amd.account.part_network`.
 """
 
@@ -118,12 +119,12 @@ def knowing_surroundings(build: Callable[..., Pair]) -> Callable[..., Pair]:
     return build_transforms
 
 
-def take_surroundings(transform: Any, others: Sequence[str]) -> bool:
-    """Let a training transform of torchreid take surroundings from photographs; whether it changes any."""
-    found = [step for step in getattr(transform, "transforms", ()) if isinstance(step, RandomSurroundings)]
-    for step in found:
-        step.others = others
-    return bool(found)
+def stand_before(transform: Any, others: Sequence[str]) -> None:
+    """Let :data:`NAME`, if a training transform of torchreid has it, take surroundings from photographs."""
+    for step in getattr(transform, "transforms", ()):
+        if isinstance(step, RandomSurroundings):
+            step.others = others
+            print(f"Surroundings: of {len(others):,} new photographs, in half of the views")
 
 
 def others_of(transform: Any) -> Sequence[str]:

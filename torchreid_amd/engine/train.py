@@ -31,6 +31,7 @@ from torchreid_amd.engine.engine import ImageAMDEngine
 from torchreid_amd.engine.finetune import ImageFinetuneEngine, finetune_group
 from torchreid_amd.engine.photographs import whole_photographs
 from torchreid_amd.engine.progress import read_progress
+from torchreid_amd.engine.surroundings import stand_before
 from torchreid_amd.targets.embedding import check_embedding
 from torchreid_amd.targets.weights import load_weights
 
@@ -65,6 +66,9 @@ def build_datamanager(cfg: Any) -> Any:
             f"torchreid cannot load {', '.join([*cfg.data.sources, *cfg.data.targets])} under "
             f"{cfg.data.root!r}: {said}; check --root, -s and -t"
         ) from None
+    if cfg.data.load_train_targets:
+        new = [item[0] for item in manager.train_loader_t.dataset.train]
+        stand_before(manager.train_loader.dataset.transform, new)
     for sides in manager.test_loader.values():  # what they load is the same by any number of workers
         for loader in sides.values():
             loader.num_workers = min(loader.num_workers, cores())
