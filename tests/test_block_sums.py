@@ -39,7 +39,7 @@ def test_precisions_by_hand() -> None:
 
 
 @pytest.mark.parametrize("attributes", [1, 2, 13, 14, 26, 27, 40, 64, MOST])
-@pytest.mark.parametrize("together", [8192, 45, 10])  # all, two queries and one, a third of a query
+@pytest.mark.parametrize("together", [12288, 45, 10])  # all, two queries and one, a third of a query
 def test_a_block_is_the_sum_of_its_pairs(
     attributes: int, together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

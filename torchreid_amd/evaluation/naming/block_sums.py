@@ -19,7 +19,7 @@ from torchreid_amd.evaluation.naming.ranked_bits import precision_sums, ranked_b
 from torchreid_amd.evaluation.naming.ranked_pairs import precision_behind_errors
 from torchreid_amd.evaluation.pairs.blocks import slices
 
-PAIRS = 8192  #: ranked at a time
+PAIRS = 12288  #: ranked at a time: 16 queries × 768
 
 
 def block_sums(shares: Tensor, labels: KnownLabels) -> NDArray[np.float64]:
