@@ -63,7 +63,7 @@ def test_a_block_is_the_sum_of_its_pairs(
             expected[:, i, column + k] += torch.tensor([float(k in pair[score]), 1.0])
     signs = torch.where(torch.rand(shares.shape, generator=generator) < 0.5, -1.0, 1.0)
     labels = KnownLabels.of(labels_i.to(torch.int8), labels_j.to(torch.int8), kept)
-    found = naming.block_sums(shares * signs, labels)
+    found = naming.block_sums(naming.shares_of_block(shares * signs), labels)
     torch.testing.assert_close(torch.from_numpy(found), expected[0], rtol=1e-6, atol=1e-12)
     assert torch.equal(labels.counts, expected[1])
 

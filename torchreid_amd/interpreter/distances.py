@@ -17,7 +17,7 @@ from torchreid_amd.core.errors import unknown_name
 from torchreid_amd.core.language import say
 from torchreid_amd.core.room import Room
 
-_TINY = 1e-12  # keeps the gradient of the square root finite where two embeddings are equal
+NOWHERE = 1e-12  #: squared distances up to it are 0, so that the gradient of the square root stays finite
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def _squared_matrix(x: Tensor, y: Tensor, room: Room | None = None) -> Tensor:
 def _root(squared: Tensor) -> Tensor:
     """Square root with gradient 0, not infinite, where the distance vanishes; NaN stays NaN."""
     if not squared.requires_grad:
-        return F.threshold(squared, _TINY, 0.0, inplace=True).sqrt_()
-    return torch.where(squared > _TINY, squared.clamp_min(_TINY).sqrt(), squared * 0)
+        return F.threshold(squared, NOWHERE, 0.0, inplace=True).sqrt_()
+    return torch.where(squared > NOWHERE, squared.clamp_min(NOWHERE).sqrt(), squared * 0)
 
 
 def _cosine_between(x: Tensor, y: Tensor) -> Tensor:

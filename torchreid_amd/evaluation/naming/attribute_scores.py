@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchreid_amd.attributes.exclusive import pair_labels
-from torchreid_amd.evaluation.naming.block_sums import block_sums
+from torchreid_amd.evaluation.naming.block_sums import Shares, block_sums, shares_of_block
 from torchreid_amd.evaluation.naming.chance import random_average_precision, random_hits
 from torchreid_amd.evaluation.naming.counted_places import MOST
 from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
@@ -64,22 +64,28 @@ class AttributeScores:
         hits = (exclusive_hits(ranked), common_hits(ranked))
         self._add(precision, hits, labels_i, labels_j, weight, identity)
 
-    def update_block(self, shares: Tensor, block: LabelledBlock) -> None:
+    def update_block(self, shares: Shares | Tensor, block: LabelledBlock) -> None:
         """Add every pair of a block, as :meth:`update` does pair by pair.
 
         Args:
-            shares: (M, q, g) as there, with the attributes first; their size counts, not their sign.
+            shares: (M, q, g) as there, with the attributes first, of which the size counts, not the sign; or
+                what writes their sizes where they are looked at.
             block: labels of the same pairs. A query without a pair counts for nobody.
         """
-        if shares.device.type == "cpu" and len(shares) <= MOST and block.known is not None:
-            found = torch.stack([torch.from_numpy(block_sums(shares, block.known)), block.known.counts], 1)
+        write = shares_of_block(shares) if isinstance(shares, Tensor) else shares
+        if block.kept.device.type == "cpu" and self.num_attributes <= MOST and block.known is not None:
+            found = torch.stack([torch.from_numpy(block_sums(write, block.known)), block.known.counts], 1)
             rows = block.kept.any(1)
             self.mean.sums.add(found[rows], block.identity[rows])
             return
-        for some in slices(len(block.kept), max(1, PAIRS // max(1, block.kept.shape[1]))):
-            i, j = block.kept[some].nonzero().unbind(1)
+        queries, gallery = block.kept.shape
+        for some in slices(queries, max(1, PAIRS // max(1, gallery))):
+            kept = block.kept[some]
+            looked_at = torch.empty(self.num_attributes, *kept.shape, device=kept.device)
+            write(some, slice(None), looked_at)
+            i, j = kept.nonzero().unbind(1)
             labels_i, identity = block.labels_i[some][i], block.identity[some][i]
-            self.update(shares[:, some][:, i, j].T.abs(), labels_i, block.labels_j[j], None, identity)
+            self.update(looked_at[:, i, j].T, labels_i, block.labels_j[j], None, identity)
 
     def update_random(
         self,

@@ -13,6 +13,7 @@ from torchreid_amd.core.room import Room
 from torchreid_amd.evaluation.data.decomposed_images import DecomposedImages
 from torchreid_amd.evaluation.naming.chance import prior_shares
 from torchreid_amd.evaluation.naming.labelled_block import LabelledBlock
+from torchreid_amd.evaluation.pairs.block_contributions import BlockContributions
 from torchreid_amd.evaluation.pairs.blocks import (
     MEMORY,
     PER_RANKED_PAIR_AND_ATTRIBUTE,
@@ -27,7 +28,6 @@ from torchreid_amd.interpreter.contributions import (
     PairwiseDistance,
     check_form,
     decomposed_matrix,
-    unscaled_contributions,
 )
 
 IN_CACHE = 2**18  #: pairs whose distances are looked at together
@@ -144,33 +144,24 @@ def _rows(
         g_labels = gallery.known_labels[g].to(device)
         kept = kept_rows[:, g].to(device)
         d = distance.matrix(embedding, g_embedding)
-        parts, rest, scale = unscaled_contributions(distance, state.form, one, other_one, rooms[1])
-        by_attributes = parts.sum(0) * scale
-        for other in others:
-            if state.form != "additive" and (distance.name, other.name) == ("euclidean", "squared_euclidean"):
-                whole = _sum_of_squares(parts) * scale
-            else:
-                whole = decomposed_matrix(other, state.form, one, other_one)
-            state.adre[other.name].update_rows(other.matrix(embedding, g_embedding), whole, kept, pids)
-        distances[:, g], decomposed[:, g] = d, by_attributes + rest
-        state.explained.sums.add(_explained(d, by_attributes, kept), pids)
+        parts = BlockContributions(distance, state.form, one, other_one, list(state.adre), rooms[1])
         known = (labels >= 0).float() @ (g_labels >= 0).float().t() > 0
         annotated = kept & known
         named = LabelledBlock(labels, g_labels, annotated, pids)
-        state.named.update_block(parts, named)
+        state.named.update_block(parts.finish, named)
+        by_attributes = parts.whole * parts.scale
+        for other in others:
+            whole = parts.decomposed(other.name)
+            if whole is None:
+                whole = decomposed_matrix(other, state.form, one, other_one)
+            state.adre[other.name].update_rows(other.matrix(embedding, g_embedding), whole, kept, pids)
+        distances[:, g], decomposed[:, g] = d, by_attributes + parts.rest
+        state.explained.sums.add(_explained(d, by_attributes, kept), pids)
         for name, (of_query, of_gallery) in rankers.items():
             apart = of_query[q].to(device).T.unsqueeze(2) - of_gallery[g].to(device).T.unsqueeze(1)
             state.baselines[name].update_block(apart.float(), named)
         state.counts["annotated"] += int(annotated.sum())
     return distances, decomposed
-
-
-def _sum_of_squares(parts: Tensor) -> Tensor:
-    """(M, q, g) -> (q, g), a plane at a time."""
-    whole = torch.zeros_like(parts[0])
-    for plane in parts:
-        whole.addcmul_(plane, plane)
-    return whole
 
 
 def _explained(distance: Tensor, by_attributes: Tensor, kept: Tensor) -> Tensor:
