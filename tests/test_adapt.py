@@ -137,6 +137,15 @@ def test_the_command_writes_a_run_of_the_same_target(
 SKIPPED = ("probe", "place", "account", "effect", "removal", "sanity", "reweight", "rerank", "attributes")
 
 
+def test_a_run_that_was_trained_before_other_surroundings_is_scored_at_home_too(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run = shutil.copytree(runs["additive"], tmp_path / "run")
+    skip = [x for part in SKIPPED for x in ("--skip", part)]
+    both = ["-t", "market1501_attr", NEW, *skip, "data.workers", "0", "data.load_train_targets", "True"]
+    assert main(["evaluate", str(run), *both]) == 0
+
+
 def test_statistics_alone_change_nothing_else(
     root: Path, runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

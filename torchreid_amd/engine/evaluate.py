@@ -76,6 +76,7 @@ def evaluate(
     cfg.use_gpu = torch.cuda.is_available()
     cfg = change(cfg)
     check_values(cfg)
+    cfg.data.load_train_targets = False  # nothing is trained
     cfg.data.height, cfg.data.width = run.size
     cfg.data.norm_mean, cfg.data.norm_std = list(run.norm_mean), list(run.norm_std)
     host.torchreid().utils.set_random_seed(cfg.train.seed)
