@@ -51,7 +51,18 @@ def test_parts_of_a_block_make_up_the_whole(metric: str, form: str, factored: bo
             expected = decomposed_matrix(get_distance(other), form, a, b)
             torch.testing.assert_close(whole, expected, rtol=1e-5, atol=1e-5)
     many = {"euclidean": ["squared_euclidean", "cosine"], "squared_euclidean": ["cosine"], "cosine": []}
-    assert added_up == ([] if form == "additive" else many[metric])
+    additive = ["squared_euclidean"] if metric == "euclidean" else []
+    assert added_up == (additive if form == "additive" else many[metric])
+
+
+def test_two_of_one_embedding_are_not_apart_in_squares_either() -> None:
+    # Δ = 0 and (3, 4): the squared distance is 0 and 25, of which the one component (1, 0) makes up 0 and 3
+    a = torch.tensor([[3.0, 4.0]]), torch.tensor([[[1.0, 0.0]]])
+    b = torch.tensor([[3.0, 4.0], [0.0, 0.0]]), torch.tensor([[[0.5, 0.0], [0.0, 0.0]]])
+    block = BlockContributions(get_distance("euclidean"), "additive", a, b, ["squared_euclidean"], Room())
+    block.finish(slice(None), slice(None), torch.empty(1, 1, 2))
+    torch.testing.assert_close(block.decomposed("squared_euclidean"), torch.tensor([[0.0, 25.0]]))
+    torch.testing.assert_close(block.whole * block.scale, torch.tensor([[0.0, 3 / 5]]))
 
 
 def test_components_of_no_length_have_no_angle() -> None:

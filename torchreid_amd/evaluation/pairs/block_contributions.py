@@ -91,6 +91,8 @@ class BlockContributions:
 
     def decomposed(self, other: str) -> Tensor | None:
         """(q, g) mean or sum of another distance of the components; None where it was not added up."""
+        if self.squares is None and self.roots and other == "squared_euclidean":  # additive
+            return torch.where(self.scale > 0, self.whole + self.rest / self.scale, 0.0)
         if other not in self.sums:
             return None
         total = self.sums[other]
